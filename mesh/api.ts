@@ -1,0 +1,124 @@
+/**
+ * The control API as its two ends see it: `workers/control` serves these shapes, `cli` asks for them.
+ * All paths are under `/v1` and want `Authorization: Bearer <token>`; refusals are `application/problem+json` (`ApiProblem`).
+ */
+import type { Problem } from "./problem.ts";
+import type { Resource } from "./resources/resource.ts";
+
+/** A YAML file as text; `name` is what problems are reported against. */
+export type SourceFile = { readonly name: string; readonly text: string };
+
+/** `POST /v1/apply`, with `If-Match: "<epoch>"` to refuse anything but that base. */
+export type ApplyRequest = {
+  readonly files: readonly SourceFile[];
+  /** Delete what an earlier apply brought and these files no longer have. */
+  readonly prune?: boolean;
+  /** Answer as if applied; change nothing. */
+  readonly dryRun?: boolean;
+  readonly message?: string;
+  readonly author?: string;
+};
+
+/** `POST /v1/delete` */
+export type DeleteRequest = {
+  readonly refs: readonly ResourceRef[];
+  readonly dryRun?: boolean;
+  readonly message?: string;
+  readonly author?: string;
+};
+
+/** `POST /v1/rollback`: the resources of epoch `to` become a new epoch. */
+export type RollbackRequest = {
+  readonly to: number;
+  readonly dryRun?: boolean;
+  readonly message?: string;
+  readonly author?: string;
+};
+
+export type ResourceRef = { readonly kind: string; readonly namespace?: string; readonly name: string };
+
+/** What apply, delete and rollback answer. `epoch` is the one in force afterwards. */
+export type ChangeResponse = {
+  readonly epoch: number;
+  readonly hash: string;
+  /** False when nothing differed: a success that made no epoch. */
+  readonly changed: boolean;
+  readonly results: readonly ChangeResult[];
+  /** Warnings; a request with an error answers 422 instead. */
+  readonly problems: readonly Problem[];
+};
+
+export type ChangeResult = ResourceRef & {
+  readonly action: "created" | "configured" | "unchanged" | "deleted";
+  /** The resource before and after, on a dry run only. */
+  readonly before?: Resource;
+  readonly after?: Resource;
+};
+
+/** `GET /v1/resources?kind=&namespace=&name=` (each optional; kind by its exact name) */
+export type ResourcesResponse = { readonly epoch: number; readonly items: readonly Resource[] };
+
+/** `GET /v1/history?limit=` newest first. */
+export type HistoryResponse = { readonly items: readonly HistoryEntry[] };
+export type HistoryEntry = {
+  readonly epoch: number;
+  readonly hash: string;
+  readonly author: string;
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly created: number;
+  readonly configured: number;
+  readonly deleted: number;
+};
+
+/** `GET /v1/edges`: the isolates that reported in within the last minute. */
+export type EdgesResponse = { readonly epoch: number; readonly hash: string; readonly edges: readonly EdgeStatus[] };
+export type EdgeStatus = EdgeReport & {
+  /** Milliseconds since this edge last reported in. */
+  readonly ageMs: number;
+};
+
+/** What an edge isolate says of itself when it checks in. */
+export type EdgeReport = {
+  /** Random per isolate. */
+  readonly id: string;
+  /** The deployment's name: `edge`, or what the operator called it. */
+  readonly name: string;
+  readonly colo: string;
+  /** 0 while it has no snapshot. */
+  readonly epoch: number;
+  readonly hash: string;
+  /** Where the snapshot in force came from. Anything but `kv` means that the edge lives on what it kept. */
+  readonly source: SnapshotSource;
+  /** The newest snapshot it refused, and why; absent when none is refused. */
+  readonly nack?: { readonly epoch: number; readonly hash: string; readonly reason: string };
+};
+export type SnapshotSource = "kv" | "cache" | "bundle" | "none";
+
+/** Which snapshot is in force. The KV pointer's value, and what every state object's reply can carry. */
+export type Pointer = { readonly epoch: number; readonly hash: string };
+
+/** `GET /v1/snapshot`: the compiled snapshot in force, as its canonical text. */
+export type SnapshotResponse = Pointer & { readonly text: string };
+
+/** `GET /v1/check` */
+export type CheckResponse = { readonly checks: readonly Check[] };
+export type Check = {
+  readonly category: string;
+  readonly description: string;
+  readonly result: "success" | "warning" | "error";
+  readonly error?: string;
+  readonly hint?: string;
+};
+
+/** RFC 9457. `problems` on 422, `epoch` (the one in force) on 412. */
+export type ApiProblem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: "unauthorized" | "not-found" | "invalid-request" | "invalid-configuration" | "epoch-mismatch" | "too-large" | "unavailable" | "internal";
+  readonly detail?: string;
+  readonly problems?: readonly Problem[];
+  readonly epoch?: number;
+};
