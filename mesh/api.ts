@@ -117,7 +117,15 @@ export type ApiProblem = {
   readonly type: string;
   readonly title: string;
   readonly status: number;
-  readonly code: "unauthorized" | "not-found" | "invalid-request" | "invalid-configuration" | "epoch-mismatch" | "too-large" | "unavailable" | "internal";
+  readonly code:
+    | "unauthorized"
+    | "not-found"
+    | "invalid-request"
+    | "invalid-configuration"
+    | "epoch-mismatch"
+    | "too-large"
+    | "unavailable"
+    | "internal";
   readonly detail?: string;
   readonly problems?: readonly Problem[];
   readonly epoch?: number;

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { defineKind, SELVEDGE_API } from "./kind.ts";
+
+/** Only bindings of this prefix may be named, so that no Backend can point at the mesh's own objects and stores. */
+export const SERVICE_BINDING_PREFIX = "SERVICE_";
+
+const url = z.string().superRefine((text, context) => {
+  const problem = endpointUrlProblem(text);
+  if (problem) context.addIssue({ code: "custom", message: problem });
+});
+
+/**
+ * What is wrong with an endpoint's URL, if anything. mesh/ has no `URL` (it is a runtime's, not the language's);
+ * the edge parses again, by the platform's own parser, what this lets through.
+ */
+function endpointUrlProblem(text: string): string | undefined {
+  const parts = /^(https?):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::(\d{1,5}))?(\/[^?#\s]*)?$/.exec(text);
+  if (!parts) {
+    if (/^https?:\/\/[^/]*@/.test(text)) return "must not carry credentials";
+    if (/[?#]/.test(text)) return "must not carry a query or a fragment";
+    return "must be http://host[:port][/path] or https://host[:port][/path]";
+  }
+  const port = parts[3] === undefined ? 80 : Number(parts[3]);
+  return port >= 1 && port <= 65535 ? undefined : "has a port outside 1 to 65535";
+}
+
+const endpoint = z
+  .strictObject({
+    url: url.optional(),
+    binding: z
+      .string()
+      .regex(/^SERVICE_[A-Z0-9_]+$/, `must be a service binding named ${SERVICE_BINDING_PREFIX}…, in capitals`)
+      .optional(),
+    weight: z.int().min(0).max(1_000_000).default(1),
+  })
+  .refine(({ url, binding }) => (url === undefined) !== (binding === undefined), "needs either url or binding");
+
+/** Where a service's instances are, outside Kubernetes: URLs of any cloud, or service bindings to other Workers. */
+export const backend = defineKind(
+  {
+    kind: "Backend",
+    plural: "backends",
+    shortNames: ["be"],
+    group: SELVEDGE_API,
+    versions: ["v1alpha1"],
+    namespaced: true,
+  },
+  { spec: z.strictObject({ endpoints: z.array(endpoint).min(1).max(1000) }) },
+);

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { allowedRoutes, listener } from "./gateway.ts";
+import { defineKind, GATEWAY_API } from "./kind.ts";
+import { labelName, objectName } from "./parts.ts";
+
+export const listenerSet = defineKind(
+  {
+    kind: "ListenerSet",
+    plural: "listenersets",
+    shortNames: ["lset"],
+    group: GATEWAY_API,
+    versions: ["v1"],
+    namespaced: true,
+  },
+  {
+    spec: z.strictObject({
+      parentRef: z.strictObject({
+        group: z.string().default(GATEWAY_API),
+        kind: z.string().default("Gateway"),
+        namespace: labelName.optional(),
+        name: objectName,
+      }),
+      listeners: z
+        .array(listener.extend({ allowedRoutes: allowedRoutes.default({ namespaces: { from: "Same" }, kinds: [] }) }))
+        .min(1)
+        .max(64),
+    }),
+  },
+);

@@ -1,0 +1,213 @@
+/**
+ * YAML text -> resources, or every reason why not. Reading never stops at the first problem: a file of ten mistakes
+ * is mended in one round. Problems carry file, line, column and path.
+ */
+import { isAlias, isMap, isNode, isPair, isSeq, LineCounter, parseAllDocuments, type Document } from "yaml";
+import type { SourceFile } from "../api.ts";
+import { isRecord } from "../canonical.ts";
+import { byPlace, type Problem } from "../problem.ts";
+import { KEPT_METADATA } from "./kind.ts";
+import { findKind, FOREIGN_KINDS, KINDS } from "./kinds.ts";
+import { nearest } from "./nearest.ts";
+import { keyOf, type Resource, titleOf } from "./resource.ts";
+import { validate } from "./validate.ts";
+
+type Path = readonly PropertyKey[];
+/** Where a path of a document stands; the nearest ancestor when the path itself is absent. */
+type Locate = (path: Path) => NonNullable<Problem["at"]>;
+type Reading = { readonly resources: Resource[]; readonly problems: Problem[]; readonly seen: Map<string, string> };
+
+/** A stored body must fit a row of the Config object (2 MB); the rest is room for the row's other columns. */
+const MAX_RESOURCE_BYTES = 1_900_000;
+
+export function readFiles(files: readonly SourceFile[]): { resources: Resource[]; problems: Problem[] } {
+  const reading: Reading = { resources: [], problems: [], seen: new Map() };
+  for (const file of files) readFile(file, reading);
+  return { resources: reading.resources, problems: reading.problems.sort(byPlace) };
+}
+
+function readFile({ name, text }: SourceFile, reading: Reading): void {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  for (const document of documents) {
+    const locate = locator(document, lines, name);
+    if (document.errors.length > 0) {
+      for (const error of document.errors) {
+        const { line, col } = lines.linePos(error.pos[0]);
+        reading.problems.push(problem("yaml-syntax", { file: name, line, col }, error.message.split("\n")[0]!));
+      }
+      continue;
+    }
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      reading.problems.push(problem("yaml-syntax", locate([]), (error as Error).message));
+      continue;
+    }
+    // An empty document between two `---` is how people separate files.
+    if (value !== null && value !== undefined) readValue(value, [], locate, reading);
+  }
+}
+
+function readValue(value: unknown, path: Path, locate: Locate, reading: Reading): void {
+  if (!isRecord(value)) {
+    const fix = "a resource is a map with apiVersion, kind, metadata and spec";
+    reading.problems.push({
+      ...problem("not-a-resource", locate(path), `expected a resource, found ${typeName(value)}`),
+      fix,
+    });
+    return;
+  }
+  // What `kubectl get -o yaml` prints of several resources.
+  if (value.kind === "List" && Array.isArray(value.items)) {
+    value.items.forEach((item: unknown, index) => readValue(item, [...path, "items", index], locate, reading));
+    return;
+  }
+  readResource(value, path, locate, reading);
+}
+
+function readResource(value: Record<string, unknown>, path: Path, locate: Locate, reading: Reading): void {
+  const { problems } = reading;
+  const { kind: kindName, apiVersion } = value;
+  for (const [key, given] of [
+    ["apiVersion", apiVersion],
+    ["kind", kindName],
+  ] as const) {
+    if (typeof given === "string" && given !== "") continue;
+    const message = given === undefined ? `${key} is missing` : `${key} must be text, found ${typeName(given)}`;
+    problems.push({
+      ...problem(given === undefined ? "not-a-resource" : "invalid-value", locate([...path, key]), message),
+      path: key,
+    });
+  }
+  if (typeof kindName !== "string" || typeof apiVersion !== "string" || !kindName || !apiVersion) return;
+
+  const kind = KINDS.find((known) => known.kind === kindName);
+  if (!kind) {
+    problems.push(unknownKind(kindName, apiVersion, locate([...path, "kind"])));
+    return;
+  }
+  const versions = kind.versions.map((version) => (kind.group ? `${kind.group}/${version}` : version));
+  if (!versions.includes(apiVersion)) {
+    const at = locate([...path, "apiVersion"]);
+    const message = `${kindName} is not served at ${JSON.stringify(apiVersion)}`;
+    problems.push({
+      ...problem("unknown-version", at, message),
+      path: "apiVersion",
+      fix: `write ${versions.join(" or ")}`,
+    });
+    return;
+  }
+
+  const found = validate(kind, value);
+  const resource = keep(value, kind.namespaced);
+  const name = isRecord(value.metadata) && typeof value.metadata.name === "string" ? titleOf(resource) : kindName;
+  for (const { path: inner, ...rest } of found)
+    problems.push({
+      severity: "error",
+      resource: name,
+      path: showPath(inner),
+      at: locate([...path, ...inner]),
+      ...rest,
+    });
+  if (!kind.namespaced && resource.metadata.namespace !== undefined) {
+    const at = locate([...path, "metadata", "namespace"]);
+    problems.push({
+      ...problem("invalid-value", at, `${kindName} has no namespace`),
+      resource: name,
+      path: "metadata.namespace",
+      fix: "leave it out",
+    });
+    return;
+  }
+  if (found.length > 0) return;
+
+  const at = locate([...path, "metadata"]);
+  if (JSON.stringify(value).length > MAX_RESOURCE_BYTES) {
+    const message = `is larger than ${MAX_RESOURCE_BYTES} bytes`;
+    problems.push({ ...problem("too-large", at, message), resource: name, fix: "split it into several resources" });
+    return;
+  }
+  const first = reading.seen.get(keyOf(resource));
+  if (first !== undefined) {
+    problems.push({
+      ...problem("duplicate-resource", at, `stands twice; first at ${first}`),
+      resource: name,
+      fix: "keep one of them",
+    });
+    return;
+  }
+  reading.seen.set(keyOf(resource), `${at.file}:${at.line}:${at.col}`);
+  reading.resources.push(resource);
+}
+
+/** Without what a server owns (status, uid, resourceVersion, …), and with the namespace that kubectl would mean. */
+function keep(value: Record<string, unknown>, namespaced: boolean): Resource {
+  const { status: _status, metadata, ...rest } = value;
+  const given = isRecord(metadata) ? metadata : {};
+  const kept = Object.fromEntries(KEPT_METADATA.flatMap((key) => (given[key] == null ? [] : [[key, given[key]]])));
+  return { ...rest, metadata: { ...(namespaced ? { namespace: "default" } : {}), ...kept } } as Resource;
+}
+
+function unknownKind(kind: string, apiVersion: string, at: NonNullable<Problem["at"]>): Problem {
+  const reason = FOREIGN_KINDS[kind];
+  if (reason !== undefined && Object.hasOwn(FOREIGN_KINDS, kind))
+    return { ...problem("not-carried", at, `${kind} is passed over: ${reason}`), severity: "warning" };
+  const group = apiVersion.split("/")[0]!;
+  const ours = KINDS.some((known) => known.group === group && group !== "");
+  const guess =
+    findKind(kind)?.kind ??
+    nearest(
+      kind,
+      KINDS.map((known) => known.kind),
+    );
+  const fix = guess === undefined ? `one of ${KINDS.map((known) => known.kind).join(", ")}` : `did you mean ${guess}?`;
+  if (ours || guess !== undefined || !apiVersion.includes("/"))
+    return { ...problem("unknown-kind", at, `no kind ${JSON.stringify(kind)}`), path: "kind", fix };
+  return {
+    ...problem("not-carried", at, `${kind} of ${apiVersion} is passed over: it is not a kind of the mesh`),
+    severity: "warning",
+  };
+}
+
+const problem = (code: Problem["code"], at: NonNullable<Problem["at"]>, message: string): Problem => ({
+  severity: "error",
+  code,
+  at,
+  message,
+});
+
+export const typeName = (value: unknown): string =>
+  value === null ? "nothing" : Array.isArray(value) ? "a list" : isRecord(value) ? "a map" : `${JSON.stringify(value)}`;
+
+export function showPath(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    const key = String(part);
+    if (!/^[A-Za-z_][\w-]*$/.test(key)) return `${text}[${JSON.stringify(key)}]`;
+    return text === "" ? key : `${text}.${key}`;
+  }, "");
+}
+
+function locator(document: Document, lines: LineCounter, file: string): Locate {
+  return (path) => {
+    let node: unknown = document.contents;
+    // The document's own start, which `range` gives even when it is empty.
+    let offset = isNode(node) && node.range ? node.range[0] : (document.range?.[0] ?? 0);
+    for (const part of path) {
+      if (isAlias(node)) node = node.resolve(document);
+      if (isMap(node)) {
+        const pair = node.items.find((item) => isPair(item) && isNode(item.key) && String(item.key) === String(part));
+        if (!pair) break;
+        if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
+        node = pair.value;
+      } else if (isSeq(node)) {
+        node = node.items[Number(part)];
+        if (isNode(node) && node.range) offset = node.range[0];
+      } else break;
+    }
+    const { line, col } = lines.linePos(offset);
+    return { file, line, col };
+  };
+}

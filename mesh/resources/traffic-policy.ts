@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { defineKind, SELVEDGE_API } from "./kind.ts";
+import { duration, targetReference } from "./parts.ts";
+
+/** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
+export const trafficPolicy = defineKind(
+  {
+    kind: "TrafficPolicy",
+    plural: "trafficpolicies",
+    shortNames: ["tp"],
+    group: SELVEDGE_API,
+    versions: ["v1alpha1"],
+    namespaced: true,
+  },
+  {
+    spec: z.strictObject({
+      targetRefs: z.array(targetReference).min(1).max(16),
+      timeouts: z
+        .strictObject({
+          /** From the edge's receipt of the request to the response's headers; `0s` means none. */
+          request: duration.optional(),
+        })
+        .optional(),
+      /** Per backend, and shared by the whole fleet. Opens when both `failures` and `failureRatio` are reached in `window`. */
+      breaker: z
+        .strictObject({
+          failures: z.int().min(1).max(10_000).default(5),
+          failureRatio: z.number().gt(0).max(1).default(0.5),
+          window: duration.default("10s"),
+          /** The first time it opens; doubles each time a probe fails, up to `maxOpenFor`. */
+          openFor: duration.default("1s"),
+          maxOpenFor: duration.default("30s"),
+          /** How many requests of the whole fleet may try a half-open backend at once. */
+          probes: z.int().min(1).max(100).default(1),
+        })
+        .optional(),
+    }),
+  },
+);
