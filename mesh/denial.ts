@@ -1,0 +1,67 @@
+/**
+ * Every way in which the mesh answers a call itself. Add an arm and `answer` stops compiling until it says what the caller
+ * sees. Facts that would help an attacker (addresses, policies, reasons) stay out of the body: they go to the operator.
+ */
+export type Denial =
+  | { readonly cause: "no-route" }
+  | { readonly cause: "no-backend" }
+  | { readonly cause: "no-endpoint" }
+  | { readonly cause: "not-carried" }
+  | { readonly cause: "breaker-open"; readonly retryAfterMs: number }
+  | { readonly cause: "rate-limited"; readonly retryAfterMs: number }
+  | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
+  | { readonly cause: "deadline-exceeded" }
+  | { readonly cause: "upstream-unreachable" }
+  | { readonly cause: "upstream-invalid" }
+  | { readonly cause: "loop-detected" }
+  | { readonly cause: "no-snapshot" }
+  | { readonly cause: "internal" };
+
+export type Cause = Denial["cause"];
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+};
+
+/** The caller's view of a denial: problem details (RFC 9457), and the cause once more as a header. */
+export function answer(denial: Denial): Answer {
+  switch (denial.cause) {
+    case "no-route":
+      return say(404, denial, "No route matches this request");
+    case "no-backend":
+      return say(500, denial, "The route has no valid backend");
+    case "no-endpoint":
+      return say(503, denial, "The backend has no endpoint");
+    case "not-carried":
+      return say(500, denial, "The route asks for something that this runtime cannot do");
+    case "breaker-open":
+      return say(503, denial, "The backend is failing and is being left alone", retryAfter(denial.retryAfterMs));
+    case "rate-limited":
+      return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs));
+    case "limiter-unavailable":
+      return say(503, denial, "The rate limit cannot be checked", retryAfter(denial.retryAfterMs));
+    case "deadline-exceeded":
+      return say(504, denial, "No answer within the time allowed");
+    case "upstream-unreachable":
+      return say(502, denial, "The backend could not be reached or broke the connection");
+    case "upstream-invalid":
+      return say(502, denial, "The backend's answer was not valid HTTP");
+    case "loop-detected":
+      return say(508, denial, "The request has passed through this mesh too often");
+    case "no-snapshot":
+      return say(503, denial, "The edge has no configuration yet", retryAfter(1000));
+    case "internal":
+      return say(500, denial, "The edge failed");
+  }
+}
+
+const say = (status: number, { cause }: Denial, title: string, headers: Record<string, string> = {}): Answer => ({
+  status,
+  headers: { "content-type": "application/problem+json", "cache-control": "no-store", "selvedge-cause": cause, ...headers },
+  body: JSON.stringify({ type: `https://mesh.selvedge.dev/causes#${cause}`, title, status, cause }),
+});
+
+/** Whole seconds, rounded up: a caller told to come back too early would only be refused again. */
+const retryAfter = (ms: number): Record<string, string> => ({ "retry-after": String(Math.max(1, Math.ceil(ms / 1000))) });

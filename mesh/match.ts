@@ -1,0 +1,118 @@
+/**
+ * Request -> rule, by Gateway API's precedence: the most specific listener, then the most specific hostname, an exact path,
+ * the longest prefix, and within a path the order in which compile put the candidates. A host that has no rule for the
+ * request falls through to the next less specific one. Cost grows with the depth of the path, not with the number of routes.
+ */
+import type { Candidate, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";
+
+/** What matching reads of a request. Headers and query are asked for only when a candidate needs them. */
+export type Subject = {
+  readonly method: string;
+  /** Path as it goes upstream, without query. */
+  readonly path: string;
+  readonly header: (name: string) => string | null;
+  readonly query: (name: string) => string | null;
+};
+
+export type Match = {
+  readonly rule: Rule;
+  /** The prefix that matched, without its last slash; absent when the path matched exactly. */
+  readonly prefix?: string;
+};
+
+type Table = { readonly exact: Map<string, readonly Candidate[]>; readonly prefix: Map<string, readonly Candidate[]> };
+type Hosts = Map<string, Table>;
+
+/** A snapshot made ready for matching; built once, when the snapshot is activated. */
+export type Matcher = {
+  readonly rules: readonly Rule[];
+  /** By port, then by the listener's hostname. */
+  readonly listeners: Map<number, Map<string, Hosts>>;
+  readonly services: Map<string, { readonly first: Table; readonly byPort: Map<number, Table> }>;
+};
+
+export function matcher(snapshot: Snapshot): Matcher {
+  const listeners: Matcher["listeners"] = new Map();
+  for (const listener of snapshot.listeners) {
+    const hostnames = listeners.get(listener.port) ?? new Map<string, Hosts>();
+    hostnames.set(listener.hostname, hostsOf(listener));
+    listeners.set(listener.port, hostnames);
+  }
+  const services: Matcher["services"] = new Map();
+  for (const [name, ports] of Object.entries(snapshot.services)) {
+    const tables = ports.map(({ port, table }) => [port, tableOf(table)] as const);
+    if (tables[0]) services.set(name, { first: tables[0][1], byPort: new Map(tables) });
+  }
+  return { rules: snapshot.rules, listeners, services };
+}
+
+const hostsOf = ({ hosts }: Listener): Hosts =>
+  new Map(Object.entries(hosts).map(([host, table]) => [host, tableOf(table)]));
+
+const tableOf = ({ exact, prefix }: RouteTable): Table => ({
+  exact: new Map(Object.entries(exact)),
+  prefix: new Map(Object.entries(prefix)),
+});
+
+/** North-south: by the port that the connection came in on and the host (lower case, without port). */
+export function matchHost(matcher: Matcher, port: number, host: string, subject: Subject): Match | undefined {
+  const listeners = matcher.listeners.get(port);
+  if (!listeners) return undefined;
+  for (const listener of lessAndLessSpecific(host)) {
+    const hosts = listeners.get(listener);
+    // The most specific listener has the request to itself, whether or not it has a route for it.
+    if (hosts) return matchHosts(matcher, hosts, host, subject);
+  }
+  return undefined;
+}
+
+function matchHosts(matcher: Matcher, hosts: Hosts, host: string, subject: Subject): Match | undefined {
+  for (const name of lessAndLessSpecific(host)) {
+    const table = hosts.get(name);
+    const match = table && matchTable(matcher, table, subject);
+    if (match) return match;
+  }
+  return undefined;
+}
+
+/** East-west: by `service.namespace`, and the service's port when the caller named one. */
+export function matchService(
+  matcher: Matcher,
+  service: string,
+  port: number | undefined,
+  subject: Subject,
+): Match | undefined {
+  const entry = matcher.services.get(service);
+  const table = port === undefined ? entry?.first : entry?.byPort.get(port);
+  return table && matchTable(matcher, table, subject);
+}
+
+function matchTable({ rules }: Matcher, { exact, prefix }: Table, subject: Subject): Match | undefined {
+  const found = firstThatFits(exact.get(subject.path), subject);
+  if (found) return { rule: rules[found.rule]! }; // decode proved every index
+  if (prefix.size === 0) return undefined;
+  // `/a/b` is tried as /a/b, /a and the empty prefix; a segment is matched whole or not at all.
+  for (let end = subject.path.length; end >= 0; end = subject.path.lastIndexOf("/", end - 1)) {
+    const key = subject.path.slice(0, end);
+    const fitting = firstThatFits(prefix.get(key), subject);
+    if (fitting) return { rule: rules[fitting.rule]!, prefix: key };
+    if (end === 0) break;
+  }
+  return undefined;
+}
+
+function firstThatFits(candidates: readonly Candidate[] | undefined, subject: Subject): Candidate | undefined {
+  return candidates?.find(
+    ({ method, headers, query }) =>
+      (method === undefined || method === subject.method) &&
+      (headers === undefined || headers.every(({ name, value }) => subject.header(name) === value)) &&
+      (query === undefined || query.every(({ name, value }) => subject.query(name) === value)),
+  );
+}
+
+/** `a.b.c`, `*.b.c`, `*.c`, and the empty name that stands for any host. */
+function* lessAndLessSpecific(host: string): Generator<string> {
+  yield host;
+  for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) yield `*${host.slice(dot)}`;
+  yield "";
+}

@@ -1,0 +1,70 @@
+import type { Pointer } from "../../mesh/api.ts";
+import type { Denial } from "../../mesh/denial.ts";
+import type { Policy } from "../../mesh/snapshot.ts";
+import type { BreakerObject, RateLimitObject } from "../../durable-objects/index.ts";
+import type { Isolate } from "./isolate.ts";
+
+/** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
+export type Call = {
+  readonly request: Request;
+  /** Headers for the upstream: a copy of the request's, already clean of what must not cross a hop. */
+  readonly headers: Headers;
+  /** Begins with `/`. */
+  path: string;
+  /** Empty, or begins with `?`. */
+  search: string;
+  /** The host that the caller asked for, or what a rewrite made of it; without port. */
+  hostname: string;
+  /** The prefix that matched, without its last slash; absent when the path matched exactly. */
+  readonly prefix: string | undefined;
+  /** Aborts the upstream call. Undefined while nothing can abort it. */
+  signal: AbortSignal | undefined;
+  /** The caller's address, or empty where the runtime does not tell. */
+  readonly client: string;
+  /** The snapshot that this request is pinned to. */
+  readonly pinned: Pointer;
+  readonly outside: Outside;
+};
+
+export type Handler = (call: Call) => Promise<Response>;
+
+/** A layer wraps what comes after it. */
+export type Layer = (next: Handler) => Handler;
+
+export type MakeLayer<K extends Policy["kind"]> = (policy: Extract<Policy, { kind: K }>) => Layer;
+
+/**
+ * Everything a layer may touch besides the call; made anew for each request, since stubs and `waitUntil` belong to one.
+ * Tests pass their own.
+ */
+export type Outside = {
+  /** Milliseconds since 1970. On the platform it moves only after I/O. */
+  readonly now: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** A service binding by name, if the deployment has it. */
+  readonly binding: (name: string) => Fetcher | undefined;
+  /** A fresh stub: one that has thrown stays broken. */
+  readonly breaker: (circuit: string) => Pick<BreakerObject, "report" | "probe">;
+  readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
+  /** Work that outlives the response. */
+  readonly later: (work: Promise<unknown>) => void;
+  /** What this isolate remembers between requests. */
+  readonly isolate: Isolate;
+  /** An object's reply named an epoch; a newer one than ours is worth a look. */
+  readonly heard: (epoch: number) => void;
+};
+
+/** Thrown by whatever answers in the upstream's place; `proxy` alone catches it. */
+export class Denied extends Error {
+  readonly denial: Denial;
+  constructor(denial: Denial) {
+    super(denial.cause);
+    this.denial = denial;
+  }
+}
+
+/** `stack([a, b], inner)` is `a(b(inner))`: the first layer is the outermost. */
+export const stack = (layers: readonly Layer[], inner: Handler): Handler =>
+  layers.reduceRight((next, layer) => layer(next), inner);
