@@ -59,9 +59,16 @@ export function answer(denial: Denial): Answer {
 
 const say = (status: number, { cause }: Denial, title: string, headers: Record<string, string> = {}): Answer => ({
   status,
-  headers: { "content-type": "application/problem+json", "cache-control": "no-store", "selvedge-cause": cause, ...headers },
+  headers: {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    "selvedge-cause": cause,
+    ...headers,
+  },
   body: JSON.stringify({ type: `https://mesh.selvedge.dev/causes#${cause}`, title, status, cause }),
 });
 
 /** Whole seconds, rounded up: a caller told to come back too early would only be refused again. */
-const retryAfter = (ms: number): Record<string, string> => ({ "retry-after": String(Math.max(1, Math.ceil(ms / 1000))) });
+const retryAfter = (ms: number): Record<string, string> => ({
+  "retry-after": String(Math.max(1, Math.ceil(ms / 1000))),
+});

@@ -70,7 +70,12 @@ export type Backend = {
 };
 
 export type Endpoint =
-  | { readonly kind: "url"; readonly origin: string; /** Without its last slash. */ readonly path: string; readonly weight: number }
+  | {
+      readonly kind: "url";
+      readonly origin: string;
+      /** Without its last slash. */ readonly path: string;
+      readonly weight: number;
+    }
   | { readonly kind: "binding"; readonly binding: string; readonly weight: number };
 
 /** What a layer carries out. `compile/order.ts` fixes the order and says why. */
@@ -100,7 +105,13 @@ export type Redirect = {
 
 export type PathChange = { readonly kind: "full" | "prefix"; readonly to: string };
 
-export const EMPTY_SNAPSHOT: Snapshot = { format: SNAPSHOT_FORMAT, listeners: [], services: {}, rules: [], backends: [] };
+export const EMPTY_SNAPSHOT: Snapshot = {
+  format: SNAPSHOT_FORMAT,
+  listeners: [],
+  services: {},
+  rules: [],
+  backends: [],
+};
 
 export const encode = (snapshot: Snapshot): string => canonicalJson(snapshot);
 
@@ -111,7 +122,8 @@ export const encode = (snapshot: Snapshot): string => canonicalJson(snapshot);
 export function decode(text: string): Snapshot {
   const value: unknown = JSON.parse(text);
   if (!isRecord(value)) throw new Error("not a snapshot");
-  if (value.format !== SNAPSHOT_FORMAT) throw new Error(`format ${String(value.format)}, this edge reads ${SNAPSHOT_FORMAT}`);
+  if (value.format !== SNAPSHOT_FORMAT)
+    throw new Error(`format ${String(value.format)}, this edge reads ${SNAPSHOT_FORMAT}`);
   const { listeners, services, rules, backends } = value as Partial<Snapshot>;
   if (!Array.isArray(listeners) || !isRecord(services) || !Array.isArray(rules) || !Array.isArray(backends))
     throw new Error("a part is missing");

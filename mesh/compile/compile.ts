@@ -1,0 +1,145 @@
+/**
+ * Resources -> snapshot: references resolved, defaults filled in, everything in the order in which the edge tries it.
+ * Deterministic: the same resources give the same text, in whatever order they come.
+ */
+import { type Problem, byPlace } from "../problem.ts";
+import { type KindName, KINDS } from "../resources/kinds.ts";
+import type { Resource } from "../resources/resource.ts";
+import {
+  encode,
+  type Listener,
+  type RouteTable,
+  type ServicePort,
+  type Snapshot,
+  SNAPSHOT_FORMAT,
+} from "../snapshot.ts";
+import { attachments, isCarried, isOurs } from "./attach.ts";
+import { backendDestination, serviceDestination } from "./backends.ts";
+import { Interned } from "./interned.ts";
+import { type Model, model } from "./model.ts";
+import { policies } from "./policies.ts";
+import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
+import { TableBuilder } from "./table.ts";
+
+export type Compiled = { readonly text: string; readonly snapshot: Snapshot; readonly problems: readonly Problem[] };
+
+export function compile(resources: readonly Resource[]): Compiled {
+  const from = model(resources);
+  const compiling: Compiling = {
+    model: from,
+    policies: policies(from),
+    rules: new Interned(),
+    backends: new Interned(),
+  };
+  reportUncarried(from, resources);
+  const { listeners, services } = tables(compiling);
+  const snapshot: Snapshot = {
+    format: SNAPSHOT_FORMAT,
+    listeners,
+    services,
+    rules: compiling.rules.list,
+    backends: compiling.backends.list,
+  };
+  return { text: encode(snapshot), snapshot, problems: from.problems.toSorted(byPlace) };
+}
+
+function tables(compiling: Compiling): Pick<Snapshot, "listeners" | "services"> {
+  const { model } = compiling;
+  const atListeners = new Map<string, { port: number; hostname: string; hosts: Map<string, TableBuilder> }>();
+  const atServices = new Map<string, TableBuilder>();
+
+  // A listener without routes still has its hostname to itself: a request for it must not fall to a wider one.
+  for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one)))
+    for (const { port, hostname = "" } of gateway.spec.listeners.filter(isCarried))
+      upsert(atListeners, `${port} ${hostname}`, () => ({ port, hostname, hosts: new Map() }));
+
+  // Routes come oldest first, which is the order that decides between equals.
+  for (const route of model.all("HTTPRoute"))
+    for (const attachment of attachments(model, route))
+      if (attachment.kind === "listener") {
+        const { gateway, listener, hostnames } = attachment;
+        const { hosts } = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
+        const candidates = ruleCandidates(compiling, route, [
+          { kind: "Gateway", ...nameOf(gateway) },
+          { kind: "Gateway", ...nameOf(gateway), section: listener.name },
+        ]);
+        for (const hostname of hostnames) upsert(hosts, hostname, () => new TableBuilder()).add(candidates);
+      } else {
+        const { service, ports } = attachment;
+        const candidates = ruleCandidates(compiling, route, [{ kind: "Service", ...nameOf(service) }]);
+        for (const port of ports)
+          upsert(atServices, serviceKey(service, port), () => new TableBuilder()).add(candidates);
+      }
+
+  const listeners = [...atListeners.values()].map(({ port, hostname, hosts }): Listener => ({
+    port,
+    hostname,
+    hosts: built(hosts),
+  }));
+  listeners.sort((a, b) => a.port - b.port || (a.hostname < b.hostname ? -1 : 1));
+  return { listeners, services: services(compiling, atServices) };
+}
+
+/** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
+function services(compiling: Compiling, routed: ReadonlyMap<string, TableBuilder>): Snapshot["services"] {
+  const { model } = compiling;
+  const found: Record<string, ServicePort[]> = {};
+  for (const service of model.all("Service")) {
+    const ports = service.spec.ports.map(({ port }): ServicePort => {
+      const table = routed.get(serviceKey(service, port))?.build();
+      return { port, table: table ?? everything(ownRule(compiling, serviceDestination(model, service, port))) };
+    });
+    if (ports.length > 0) found[addressOf(service)] = ports;
+  }
+  for (const backend of model.all("Backend")) {
+    const { namespace, name } = backend.metadata;
+    // A name with a dot could not be told from its namespace.
+    if (name.includes(".") || model.find("Service", namespace, name)) continue;
+    const table = everything(ownRule(compiling, backendDestination(backend)));
+    found[addressOf(backend)] = [{ port: 80, table }];
+  }
+  return found;
+}
+
+type NamedItem = { readonly metadata: { readonly namespace: string; readonly name: string } };
+
+const nameOf = ({ metadata: { namespace, name } }: NamedItem) => ({ namespace, name });
+const addressOf = ({ metadata: { namespace, name } }: NamedItem): string => `${name}.${namespace}`;
+const serviceKey = (service: NamedItem, port: number): string => `${addressOf(service)}:${port}`;
+const everything = (rule: number): RouteTable => ({ exact: {}, prefix: { "": [{ rule }] } });
+
+const built = (hosts: ReadonlyMap<string, TableBuilder>): Record<string, RouteTable> =>
+  Object.fromEntries([...hosts].map(([host, table]) => [host, table.build()]));
+
+function upsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+/** Kinds and listeners that this runtime cannot carry are said to be so, one by one. */
+function reportUncarried(model: Model, resources: readonly Resource[]): void {
+  for (const { kind, uncarried } of KINDS)
+    if (uncarried !== undefined)
+      for (const item of model.all(kind as KindName)) model.warn(item, "not-carried", "", uncarried);
+  for (const item of model.all("ListenerSet"))
+    model.warn(item, "not-carried", "", "its listeners are not attached", "write them in the Gateway");
+  for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one)))
+    gateway.spec.listeners.forEach((listener, index) => {
+      if (isCarried(listener)) return;
+      const message = "a Worker sees requests of HTTP and of HTTPS that ends before it, nothing else";
+      model.warn(gateway, "not-carried", `spec.listeners[${index}].protocol`, message);
+    });
+  if (
+    resources.length > 0 &&
+    model.all("Gateway").length + model.all("Service").length + model.all("Backend").length === 0
+  )
+    model.problems.push({
+      severity: "warning",
+      code: "no-traffic",
+      message: "nothing here takes traffic",
+      fix: "add a Gateway, a Service or a Backend",
+    });
+}

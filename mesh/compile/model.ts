@@ -1,0 +1,76 @@
+/** The resources of a mesh, parsed and indexed by what they are referred to. */
+import { compareText, type Problem, type ProblemCode } from "../problem.ts";
+import { type KindName, type Parsed, SCHEMAS } from "../resources/kinds.ts";
+import { keyOf, type Resource, titleOf } from "../resources/resource.ts";
+
+/** A parsed resource with the namespace it has for sure, once read. */
+export type Item<K extends KindName> = Parsed<K> & { readonly metadata: { readonly namespace: string } };
+
+export type Model = {
+  readonly all: <K extends KindName>(kind: K) => readonly Item<K>[];
+  readonly find: <K extends KindName>(kind: K, namespace: string, name: string) => Item<K> | undefined;
+  /** Labels of a namespace: those of its resource, and its name as Kubernetes labels it. */
+  readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>;
+  readonly problems: Problem[];
+  readonly warn: (item: Named, code: ProblemCode, path: string, message: string, fix?: string) => void;
+};
+
+export type Named = {
+  readonly kind: string;
+  readonly metadata: { readonly namespace?: string | undefined; readonly name: string };
+};
+
+/**
+ * Resources in the order that decides ties: oldest first, then by `namespace/name`. Whatever order they came in,
+ * what is compiled from them is the same.
+ */
+export function model(resources: readonly Resource[]): Model {
+  const byKind = new Map<string, Item<KindName>[]>();
+  const byKey = new Map<string, Item<KindName>>();
+  const problems: Problem[] = [];
+  for (const resource of resources.toSorted(byAge)) {
+    const kind = SCHEMAS[resource.kind as KindName];
+    // Stored resources were valid when they came; a schema that has since grown stricter must say so, not throw.
+    const parsed = kind?.schema.safeParse(resource);
+    if (!parsed?.success) {
+      const message = parsed
+        ? parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ")
+        : "unknown kind";
+      problems.push({ severity: "error", code: "invalid-value", resource: titleOf(resource), message });
+      continue;
+    }
+    const item = parsed.data as Item<KindName>;
+    const list = byKind.get(item.kind) ?? [];
+    list.push(item);
+    byKind.set(item.kind, list);
+    byKey.set(keyOf(resource), item);
+  }
+  const find: Model["find"] = (kind, namespace, name) =>
+    byKey.get(keyOf({ kind, metadata: { namespace, name } })) as Item<typeof kind> | undefined;
+  return {
+    all: (kind) => (byKind.get(kind) ?? []) as Item<typeof kind>[],
+    find,
+    namespaceLabels: (name) => ({
+      ...find("Namespace", "", name)?.metadata.labels,
+      "kubernetes.io/metadata.name": name,
+    }),
+    problems,
+    warn: (item, code, path, message, fix) => {
+      const resource = titleOf(item as Resource);
+      problems.push({ severity: "warning", code, resource, path, message, ...(fix === undefined ? {} : { fix }) });
+    },
+  };
+}
+
+function byAge(a: Resource, b: Resource): number {
+  return (
+    compareText(timeOf(a), timeOf(b)) ||
+    compareText(a.metadata.namespace ?? "", b.metadata.namespace ?? "") ||
+    compareText(a.metadata.name, b.metadata.name) ||
+    compareText(a.kind, b.kind)
+  );
+}
+
+/** In UTC and of one length, so that text order is time order; a resource without a stamp counts as youngest. */
+const timeOf = ({ metadata: { creationTimestamp: stamp } }: Resource): string =>
+  stamp === undefined ? "~" : new Date(stamp).toISOString();

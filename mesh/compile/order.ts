@@ -1,0 +1,27 @@
+/**
+ * The order of layers, outermost first, and why each stands where it does. The edge builds stacks in exactly this order.
+ *
+ * | layer | why here |
+ * | --- | --- |
+ * | deadline | bounds everything below it, waiting included |
+ * | rate-limit | refuses before any work is done, and before a breaker could count the refusal |
+ * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
+ * | response-headers | sees every answer that a backend gave |
+ * | request-headers, rewrite | once a request, not once a try |
+ * | breaker | outside the tries to come: one call, one verdict |
+ */
+import type { Policy } from "../snapshot.ts";
+
+const ORDER: readonly Policy["kind"][] = [
+  "deadline",
+  "rate-limit",
+  "refuse",
+  "redirect",
+  "response-headers",
+  "request-headers",
+  "rewrite",
+  "breaker",
+];
+
+export const inOrder = (layers: readonly Policy[]): Policy[] =>
+  layers.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));

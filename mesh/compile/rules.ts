@@ -1,0 +1,215 @@
+/** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
+import type { HeaderModifier, PathModifier, RouteFilter, RouteMatch, RouteRule } from "../resources/http-route.ts";
+import { milliseconds } from "../resources/parts.ts";
+import type { Backend, Candidate, HeaderChanges, PathChange, Policy, Rule, WeightedBackend } from "../snapshot.ts";
+import { type Destination, resolve } from "./backends.ts";
+import type { Interned } from "./interned.ts";
+import type { Item, Model } from "./model.ts";
+import { inOrder } from "./order.ts";
+import type { Policies, Target } from "./policies.ts";
+import type { Placed } from "./table.ts";
+
+export type Compiling = {
+  readonly model: Model;
+  readonly policies: Policies;
+  readonly rules: Interned<Rule>;
+  readonly backends: Interned<Backend>;
+};
+
+type Route = Item<"HTTPRoute">;
+
+/** The candidates of every rule of `route`, as reached through `parents` (least specific first), which policies may target. */
+export function ruleCandidates(compiling: Compiling, route: Route, parents: readonly Target[]): Placed[] {
+  const { namespace, name } = route.metadata;
+  return route.spec.rules.flatMap((rule, index) => {
+    const path = `spec.rules[${index}]`;
+    const own: Target = { kind: "HTTPRoute", namespace, name };
+    const targets = [...parents, own, ...(rule.name === undefined ? [] : [{ ...own, section: rule.name }])];
+    const compiled = compiling.rules.index({
+      route: `${namespace}/${name}`,
+      rule: rule.name ?? String(index),
+      layers: ruleLayers(compiling, route, rule, path, targets),
+      backends: ruleBackends(compiling, route, rule, path, targets),
+    });
+    return rule.matches.flatMap((match, at) =>
+      place(compiling.model, route, match, `${path}.matches[${at}]`, compiled),
+    );
+  });
+}
+
+/** The rule by which a Service or Backend without routes answers at its own address. */
+export function ownRule(compiling: Compiling, destination: Destination): number {
+  const { target } = destination;
+  return compiling.rules.index({
+    route: `${target.namespace}/${target.name}`,
+    rule: "",
+    layers: [],
+    backends: [weighted(compiling, destination, 1, [], [])],
+  });
+}
+
+function place(model: Model, route: Route, match: RouteMatch, path: string, rule: number): Placed[] {
+  const regex = [match.path, ...match.headers, ...match.queryParams].some(({ type }) => type === "RegularExpression");
+  if (regex) {
+    model.warn(
+      route,
+      "not-carried",
+      path,
+      "a match by regular expression is not programmed",
+      "match exactly or by prefix",
+    );
+    return [];
+  }
+  const exact = match.path.type === "Exact";
+  const candidate: Candidate = {
+    rule,
+    ...(match.method === undefined ? {} : { method: match.method }),
+    ...(match.headers.length === 0 ? {} : { headers: firstOfEach(match.headers, (name) => name.toLowerCase()) }),
+    ...(match.queryParams.length === 0 ? {} : { query: firstOfEach(match.queryParams, (name) => name) }),
+  };
+  return [{ exact, path: exact ? match.path.value : match.path.value.replace(/\/+$/, ""), candidate }];
+}
+
+/** Of several conditions on one name the first holds and the others are ignored, says Gateway API. */
+function firstOfEach(all: readonly { name: string; value: string }[], fold: (name: string) => string) {
+  const byName = new Map<string, string>();
+  for (const { name, value } of all) if (!byName.has(fold(name))) byName.set(fold(name), value);
+  return [...byName].map(([name, value]) => ({ name, value }));
+}
+
+function ruleLayers(
+  compiling: Compiling,
+  route: Route,
+  rule: RouteRule,
+  path: string,
+  targets: readonly Target[],
+): Policy[] {
+  const { model, policies } = compiling;
+  for (const field of ["retry", "sessionPersistence"] as const)
+    if (rule[field] !== undefined)
+      model.warn(route, "not-carried", `${path}.${field}`, `${field} is not programmed`, "leave it out");
+  const filters = rule.filters.map((filter, index) => filterLayer(model, route, filter, `${path}.filters[${index}]`));
+  const limits = policies.limits(frontTargets(rule, route, targets));
+  const ms = timeoutOf(rule) ?? policies.timeoutMs(targets);
+  return inOrder([
+    ...(ms ? [{ kind: "deadline", ms } as const] : []),
+    ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
+    ...filters,
+  ]);
+}
+
+/**
+ * A Service that its own route sends on to is limited where it is the backend, as it is for traffic from elsewhere;
+ * limiting it at the front door too would count a request twice.
+ */
+const frontTargets = (rule: RouteRule, route: Route, targets: readonly Target[]): Target[] =>
+  targets.filter(
+    ({ kind, namespace, name }) =>
+      kind !== "Service" ||
+      !rule.backendRefs.some(
+        (ref) =>
+          ref.kind === "Service" && ref.name === name && (ref.namespace ?? route.metadata.namespace) === namespace,
+      ),
+  );
+
+/** The tighter of the two: without retries, one try is the whole request. `0s` switches a timeout off. */
+function timeoutOf({ timeouts }: RouteRule): number | undefined {
+  if (!timeouts) return undefined;
+  const given = [timeouts.request, timeouts.backendRequest].flatMap((text) =>
+    text === undefined ? [] : milliseconds(text),
+  );
+  const limits = given.filter((ms) => ms > 0);
+  return limits.length > 0 ? Math.min(...limits) : given.length > 0 ? 0 : undefined;
+}
+
+function filterLayer(model: Model, route: Route, filter: RouteFilter, path: string): Policy {
+  switch (filter.type) {
+    case "RequestHeaderModifier":
+      return { kind: "request-headers", ...headerChanges(filter.requestHeaderModifier) };
+    case "ResponseHeaderModifier":
+      return { kind: "response-headers", ...headerChanges(filter.responseHeaderModifier) };
+    case "RequestRedirect": {
+      const { statusCode: status, path: to, ...rest } = filter.requestRedirect;
+      return { kind: "redirect", status, ...defined(rest), ...(to && { path: pathChange(to) }) };
+    }
+    case "URLRewrite": {
+      const { hostname, path: to } = filter.urlRewrite;
+      return { kind: "rewrite", ...defined({ hostname }), ...(to && { path: pathChange(to) }) };
+    }
+    case "RequestMirror":
+    case "CORS":
+    case "ExternalAuth":
+    case "ExtensionRef":
+      // A filter must not be skipped: what it would have kept out would get through.
+      model.warn(
+        route,
+        "not-carried",
+        path,
+        `filter ${filter.type} is not programmed: the rule answers 500`,
+        "leave it out",
+      );
+      return { kind: "refuse", reason: `filter ${filter.type}` };
+  }
+}
+
+const headerChanges = ({ set, add, remove }: HeaderModifier): HeaderChanges => ({
+  set: set.map(lowerCased),
+  add: add.map(lowerCased),
+  remove: remove.map((name) => name.toLowerCase()),
+});
+
+const lowerCased = ({ name, value }: { name: string; value: string }) => ({ name: name.toLowerCase(), value });
+
+const pathChange = (modifier: PathModifier): PathChange =>
+  modifier.type === "ReplaceFullPath"
+    ? { kind: "full", to: modifier.replaceFullPath }
+    : { kind: "prefix", to: modifier.replacePrefixMatch };
+
+function ruleBackends(
+  compiling: Compiling,
+  route: Route,
+  rule: RouteRule,
+  path: string,
+  targets: readonly Target[],
+): WeightedBackend[] {
+  const { model } = compiling;
+  return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
+    const at = `${path}.backendRefs[${index}]`;
+    const destination = resolve(model, route, ref, at);
+    if (ref.weight === 0) return [];
+    if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
+    const filters = ref.filters.map((filter, which) => filterLayer(model, route, filter, `${at}.filters[${which}]`));
+    return [weighted(compiling, destination, ref.weight, filters, targets)];
+  });
+}
+
+function weighted(
+  { policies, backends }: Compiling,
+  { backend, target }: Destination,
+  weight: number,
+  filters: readonly Policy[],
+  targets: readonly Target[],
+): WeightedBackend {
+  const ms = policies.timeoutMs([target]);
+  const limits = policies.limits([target]);
+  const breaker = policies.breaker([...targets, target]);
+  const layers = inOrder([
+    ...(ms ? [{ kind: "deadline", ms } as const] : []),
+    ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
+    ...filters,
+    ...(breaker ? [breakerLayer(breaker, backend.name)] : []),
+  ]);
+  return { backend: backends.index(backend), weight, layers };
+}
+
+/** Two policies over one backend are two circuits: each would otherwise open and close by the other's thresholds. */
+function breakerLayer({ policy, ...rest }: NonNullable<ReturnType<Policies["breaker"]>>, backend: string): Policy {
+  return { kind: "breaker", circuit: `${backend} by ${policy}`, ...rest };
+}
+
+/** Without the members that are undefined, which `exactOptionalPropertyTypes` tells apart from absent ones. */
+function defined<T extends Record<string, unknown>>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
