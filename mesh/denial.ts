@@ -14,6 +14,8 @@ export type Denial =
   | { readonly cause: "upstream-unreachable" }
   | { readonly cause: "upstream-invalid" }
   | { readonly cause: "loop-detected" }
+  | { readonly cause: "method-not-carried" }
+  | { readonly cause: "body-not-carried" }
   | { readonly cause: "no-snapshot" }
   | { readonly cause: "internal" };
 
@@ -50,6 +52,10 @@ export function answer(denial: Denial): Answer {
       return say(502, denial, "The backend's answer was not valid HTTP");
     case "loop-detected":
       return say(508, denial, "The request has passed through this mesh too often");
+    case "method-not-carried":
+      return say(501, denial, "The runtime cannot pass this method on");
+    case "body-not-carried":
+      return say(400, denial, "The runtime cannot pass on a GET or HEAD with a body");
     case "no-snapshot":
       return say(503, denial, "The edge has no configuration yet", retryAfter(1000));
     case "internal":

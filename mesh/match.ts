@@ -56,12 +56,21 @@ const tableOf = ({ exact, prefix }: RouteTable): Table => ({
 
 /** North-south: by the port that the connection came in on and the host (lower case, without port). */
 export function matchHost(matcher: Matcher, port: number, host: string, subject: Subject): Match | undefined {
+  // The most specific listener has the request to itself, whether or not it has a route for it.
+  const listener = listenerOf(matcher, port, host);
+  return listener && matchHosts(matcher, listener.hosts, host, subject);
+}
+
+/** True when a listener's hostname covers the host; a listener for any host names none. */
+export const isNamed = (matcher: Matcher, port: number, host: string): boolean =>
+  (listenerOf(matcher, port, host)?.hostname ?? "") !== "";
+
+function listenerOf(matcher: Matcher, port: number, host: string) {
   const listeners = matcher.listeners.get(port);
   if (!listeners) return undefined;
-  for (const listener of lessAndLessSpecific(host)) {
-    const hosts = listeners.get(listener);
-    // The most specific listener has the request to itself, whether or not it has a route for it.
-    if (hosts) return matchHosts(matcher, hosts, host, subject);
+  for (const hostname of lessAndLessSpecific(host)) {
+    const hosts = listeners.get(hostname);
+    if (hosts) return { hostname, hosts };
   }
   return undefined;
 }

@@ -140,3 +140,11 @@ export function decode(text: string): Snapshot {
       if (backend !== null && backends[backend] === undefined) throw new Error(`no backend ${backend}`);
   return snapshot;
 }
+
+/** More than this is refused by control and by edges: an isolate has 128 MB, and holds two snapshots while it swaps. */
+export const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;
+
+/** KV: which snapshot is in force, as JSON of `Pointer`. */
+export const POINTER_KEY = "pointer";
+/** KV: the text of a snapshot, under its hash. */
+export const snapshotKey = (hash: string): string => `snapshot/${hash}`;

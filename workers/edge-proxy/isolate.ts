@@ -1,3 +1,7 @@
+import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
+import { type Memory, newMemory } from "./memory.ts";
+import type { Proxy } from "./proxy.ts";
+
 /**
  * What one isolate keeps between requests: plain data only. Streams, stubs and signals of one request are unusable in
  * another, and nothing here may be the only copy of anything that matters: an isolate can be gone after any request.
@@ -5,4 +9,27 @@
 export type Isolate = {
   /** Random, made in the first request: nothing random is to be had before it. */
   readonly id: string;
+  readonly memory: Memory;
+  /** The snapshot in force, replaced whole: a request that has taken it keeps it to its end. */
+  active: Active | undefined;
+  /** When this isolate last looked for a newer snapshot, and until when a look counts as under way. Milliseconds since 1970. */
+  lookedAt: number;
+  lookingUntil: number;
+  /** The newest snapshot that this isolate refused; told at every check-in until a newer one is in force. */
+  refused: (Pointer & { readonly reason: string }) | undefined;
 };
+
+export type Active = {
+  readonly pointer: Pointer;
+  readonly source: SnapshotSource;
+  readonly run: Proxy;
+};
+
+export const newIsolate = (id: string): Isolate => ({
+  id,
+  memory: newMemory(),
+  active: undefined,
+  lookedAt: 0,
+  lookingUntil: 0,
+  refused: undefined,
+});

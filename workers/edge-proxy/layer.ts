@@ -2,7 +2,7 @@ import type { Pointer } from "../../mesh/api.ts";
 import type { Denial } from "../../mesh/denial.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
 import type { BreakerObject, RateLimitObject } from "../../durable-objects/index.ts";
-import type { Isolate } from "./isolate.ts";
+import type { Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
 export type Call = {
@@ -50,8 +50,8 @@ export type Outside = {
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
-  /** What this isolate remembers between requests. */
-  readonly isolate: Isolate;
+  /** What the layers of this isolate remember between requests. */
+  readonly memory: Memory;
   /** An object's reply named an epoch; a newer one than ours is worth a look. */
   readonly heard: (epoch: number) => void;
 };

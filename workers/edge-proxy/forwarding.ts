@@ -1,0 +1,75 @@
+/**
+ * What a hop may pass on (RFC 9110 §7.6), and what it adds (§7.6.3 Via; RFC 7239 Forwarded). The runtime strips a part of
+ * the hop-by-hop headers from outgoing requests and none from responses; here all of them go, in both directions.
+ */
+
+/**
+ * `proxy-authorization` and `proxy-authenticate` are between a caller and a proxy it chose, which this is not. `expect`
+ * is answered by the runtime; passed on, an upstream's 100 could be taken for its answer. `upgrade` stays for WebSocket.
+ */
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "expect",
+] as const;
+
+/** The mesh's own headers: taken from no caller, and from no upstream. */
+const INTERNAL = "selvedge-";
+
+/** Legitimate chains are short, and only a caller that copies Via makes them longer; a loop passes any number. */
+const MAX_PASSES = 8;
+const VIA = "1.1 selvedge";
+
+/** True when the request has been through this mesh so often that it must be going round. */
+export function isLooping(request: Headers): boolean {
+  const via = request.get("via");
+  return via !== null && via.split(",").filter((hop) => hop.trim() === VIA).length >= MAX_PASSES;
+}
+
+/** Headers for the upstream. `client` is the address of the peer that called us, or empty when it is not known. */
+export function requestHeaders(request: Request, url: URL, client: string): Headers {
+  const headers = new Headers(request.headers);
+  const upgrade = headers.get("upgrade");
+  clean(headers);
+  if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
+  const protocol = url.protocol.slice(0, -1);
+  append(headers, "via", VIA);
+  if (client !== "") append(headers, "x-forwarded-for", client);
+  headers.set("x-forwarded-host", url.host);
+  headers.set("x-forwarded-proto", protocol);
+  append(headers, "forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${protocol}`);
+  return headers;
+}
+
+/** Takes from `headers`, which came from an upstream, what was meant for us alone. */
+export function cleanResponse(headers: Headers): void {
+  clean(headers);
+  headers.delete("upgrade");
+}
+
+function clean(headers: Headers): void {
+  const named = headers.get("connection");
+  if (named !== null)
+    for (const name of named.split(",")) {
+      const option = name.trim().toLowerCase();
+      // `close`, and things that are no header name at all, would make `delete` throw.
+      if (option !== "upgrade" && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
+    }
+  for (const name of HOP_BY_HOP) headers.delete(name);
+  for (const name of [...headers.keys()]) if (name.startsWith(INTERNAL)) headers.delete(name);
+}
+
+function append(headers: Headers, name: string, value: string): void {
+  const before = headers.get(name);
+  headers.set(name, before === null || before === "" ? value : `${before}, ${value}`);
+}
+
+/** RFC 7239 §6: an IPv6 address stands quoted and in brackets. */
+const nodeOf = (client: string): string =>
+  client === "" ? "unknown" : client.includes(":") ? `"[${client}]"` : client;

@@ -1,0 +1,114 @@
+/** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
+import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
+import { type Isolate, newIsolate } from "./isolate.ts";
+import type { Outside } from "./layer.ts";
+import { deny, type Ingress } from "./proxy.ts";
+import { coldStart, look, type Stores } from "./snapshot.ts";
+import { within } from "./within.ts";
+
+export interface Env {
+  readonly SNAPSHOTS: KVNamespace;
+  readonly BREAKER: DurableObjectNamespace<BreakerObject>;
+  readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
+  readonly FLEET: DurableObjectNamespace<FleetObject>;
+  readonly EDGE_NAME: string;
+  readonly MESH_DOMAIN: string;
+  /** How often an isolate that has traffic looks for a newer snapshot, in milliseconds. */
+  readonly LOOK_EVERY_MS: string;
+  /** The header in which the runtime names the client, or, where it has none, the one address that clients have. */
+  readonly CLIENT_ADDRESS: string;
+  /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
+  readonly LISTENER_PORT: string;
+}
+
+const RESERVED = "/.well-known/selvedge/";
+/** An isolate that slept looks before it serves; a store that is slow or away delays it by no more than this. */
+const SLEPT_MS = 60_000;
+const WAIT_AFTER_SLEEP_MS = 250;
+/** A look that has not come back by then was cut off with its request. */
+const LOOK_LIMIT_MS = 10_000;
+
+let isolate: Isolate | undefined;
+
+export default {
+  async fetch(request, env, context): Promise<Response> {
+    const mine = (isolate ??= newIsolate(crypto.randomUUID()));
+    const url = new URL(request.url);
+    await refresh(mine, env, request, context);
+    if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
+    const { active } = mine;
+    if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
+    const response = await active.run(request, outside(mine, env, context), ingress(request, url, env));
+    // Said on every answer, since nobody reads the logs of a mesh that seems to work.
+    if (active.source !== "kv") response.headers.set("selvedge-snapshot", active.source);
+    return response;
+  },
+} satisfies ExportedHandler<Env>;
+
+/** Makes sure that there is a snapshot if there can be one, and that it does not grow old. */
+async function refresh(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> {
+  const now = Date.now();
+  if (!mine.active) {
+    // Each of the first requests loads for itself: one that waited for another's would hang if that one were cancelled.
+    await coldStart(mine, stores(env, request));
+    context.waitUntil(look(mine, stores(env, request)));
+    mine.lookedAt = Date.now();
+    return;
+  }
+  const age = now - mine.lookedAt;
+  if (age < Number(env.LOOK_EVERY_MS) || now < mine.lookingUntil) return;
+  mine.lookingUntil = now + LOOK_LIMIT_MS;
+  const looking = look(mine, stores(env, request)).finally(() => {
+    mine.lookedAt = Date.now();
+    mine.lookingUntil = 0;
+  });
+  context.waitUntil(looking);
+  if (age > SLEPT_MS) await within(looking, WAIT_AFTER_SLEEP_MS).catch(() => {});
+}
+
+function stores(env: Env, { cf }: Request): Stores {
+  return {
+    kv: env.SNAPSHOTS,
+    fleet: () => env.FLEET.getByName("fleet"),
+    cache: caches.default,
+    name: env.EDGE_NAME,
+    colo: typeof cf?.colo === "string" ? cf.colo : "local",
+  };
+}
+
+function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
+  return {
+    now: Date.now,
+    random: Math.random,
+    fetch,
+    binding: (name) => (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name],
+    breaker: (circuit) => env.BREAKER.getByName(circuit),
+    rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
+    later: (work) => context.waitUntil(work),
+    memory: mine.memory,
+    heard: (epoch) => {
+      if (mine.active && epoch > mine.active.pointer.epoch) mine.lookedAt = 0;
+    },
+  };
+}
+
+function ingress({ headers }: Request, { port, protocol }: URL, env: Env): Ingress {
+  const implied = protocol === "https:" ? 443 : 80;
+  return {
+    port: Number(env.LISTENER_PORT) || Number(port) || implied,
+    domain: env.MESH_DOMAIN,
+    client: /^[\d.]+$|:/.test(env.CLIENT_ADDRESS) ? env.CLIENT_ADDRESS : (headers.get(env.CLIENT_ADDRESS) ?? ""),
+  };
+}
+
+/** For load balancers and people: what this isolate runs. Nothing that a stranger may not know. */
+function reserved(path: string, { active }: Isolate): Response {
+  if (path !== `${RESERVED}health`) return deny({ cause: "no-route" }, active?.pointer ?? { epoch: 0, hash: "" });
+  const status = active ? 200 : 503;
+  const body = {
+    status: active ? "ok" : "no-snapshot",
+    epoch: active?.pointer.epoch ?? 0,
+    source: active?.source ?? "none",
+  };
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}

@@ -1,0 +1,21 @@
+/** Every policy of a snapshot and the layer that carries it out. A new kind of policy does not compile without its layer. */
+import type { Policy } from "../../mesh/snapshot.ts";
+import type { MakeLayer } from "./layer.ts";
+import { breaker } from "./layers/breaker.ts";
+import { deadline } from "./layers/deadline.ts";
+import { requestHeaders, responseHeaders } from "./layers/headers.ts";
+import { rateLimit } from "./layers/rate-limit.ts";
+import { redirect } from "./layers/redirect.ts";
+import { refuse } from "./layers/refuse.ts";
+import { rewrite } from "./layers/rewrite.ts";
+
+export const LAYERS: { readonly [K in Policy["kind"]]: MakeLayer<K> } = {
+  deadline,
+  "rate-limit": rateLimit,
+  refuse,
+  redirect,
+  "response-headers": responseHeaders,
+  "request-headers": requestHeaders,
+  rewrite,
+  breaker,
+};

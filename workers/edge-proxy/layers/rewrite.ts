@@ -1,0 +1,15 @@
+import type { MakeLayer } from "../layer.ts";
+import { changedPath } from "./path.ts";
+
+/** Gateway API's HTTPURLRewriteFilter: what the upstream sees differs from what the caller asked for. */
+export const rewrite: MakeLayer<"rewrite"> =
+  ({ hostname, path }) =>
+  (next) =>
+  (call) => {
+    if (hostname !== undefined) {
+      call.hostname = hostname;
+      call.headers.set("x-forwarded-host", hostname);
+    }
+    if (path) call.path = changedPath(call, path);
+    return next(call);
+  };

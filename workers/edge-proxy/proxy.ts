@@ -1,0 +1,126 @@
+/**
+ * The hub: a request's whole path on one screen. Match, then the rule's stack of layers, then a backend's, then upstream.
+ * A proxy belongs to one snapshot and holds no request's data, so that a request keeps one configuration to its end.
+ */
+import type { Pointer } from "../../mesh/api.ts";
+import { answer, type Denial } from "../../mesh/denial.ts";
+import { type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
+import { pick, weigh } from "../../mesh/policies/balance.ts";
+import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
+import { type Address, addressOf } from "./address.ts";
+import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
+import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
+import { LAYERS } from "./layers.ts";
+import { upstream } from "./upstream.ts";
+
+export type Proxy = (request: Request, outside: Outside, ingress: Ingress) => Promise<Response>;
+
+/** What the deployment knows of the connection that a request came in on, and the request does not say. */
+export type Ingress = {
+  /** The listener port that this edge's socket stands for. */
+  readonly port: number;
+  /** Services answer at `<service>.<namespace>.<domain>`. */
+  readonly domain: string;
+  /** The peer's address, or empty where the runtime does not tell. */
+  readonly client: string;
+};
+
+export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
+  const routes = matcher(snapshot);
+  const handlers = new Map<Rule, Handler>();
+  // Built when a rule is first used: of ten thousand rules, an isolate meets a few.
+  const handlerOf = (rule: Rule): Handler => {
+    const known = handlers.get(rule);
+    if (known) return known;
+    const made = stack(rule.layers.map(layerOf), split(snapshot, rule));
+    handlers.set(rule, made);
+    return made;
+  };
+
+  return async (request, outside, ingress) => {
+    try {
+      refuseUncarried(request);
+      const url = new URL(request.url);
+      const address = addressOf(routes, ingress, url);
+      const match = find(routes, ingress, address, request);
+      if (!match) throw new Denied({ cause: "no-route" });
+      const call: Call = {
+        request,
+        headers: requestHeaders(request, url, ingress.client),
+        path: address.path,
+        search: url.search,
+        hostname: url.hostname,
+        prefix: match.prefix,
+        signal: undefined,
+        client: ingress.client,
+        pinned,
+        outside,
+      };
+      return finish(await handlerOf(match.rule)(call), pinned);
+    } catch (error) {
+      if (error instanceof Denied) return deny(error.denial, pinned);
+      console.error("edge failed", error);
+      return deny({ cause: "internal" }, pinned);
+    }
+  };
+}
+
+/** What fetch could not send on is refused before anything is decided about it. */
+function refuseUncarried({ method, body, headers }: Request): void {
+  if (!CARRIED_METHODS.has(method)) throw new Denied({ cause: "method-not-carried" });
+  if (body !== null && (method === "GET" || method === "HEAD")) throw new Denied({ cause: "body-not-carried" });
+  if (isLooping(headers)) throw new Denied({ cause: "loop-detected" });
+}
+
+/** TRACE would show a caller what the mesh adds for the upstream alone. */
+const CARRIED_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+function find(
+  routes: Matcher,
+  { port }: Ingress,
+  address: Address,
+  { method, url, headers }: Request,
+): Match | undefined {
+  let query: URLSearchParams | undefined;
+  const subject = {
+    method,
+    path: address.path,
+    header: (name: string) => headers.get(name),
+    query: (name: string) => (query ??= new URL(url).searchParams).get(name),
+  };
+  return address.kind === "host"
+    ? matchHost(routes, port, address.host, subject)
+    : matchService(routes, address.service, address.port, subject);
+}
+
+/** The rule's backends by weight, each with its own layers. */
+function split(snapshot: Snapshot, rule: Rule): Handler {
+  const weighted = weigh(rule.backends.map((one) => ({ weight: one.weight, run: backendHandler(snapshot, one) })));
+  return (call) => {
+    const chosen = pick(weighted, call.outside.random());
+    return chosen ? chosen.run(call) : Promise.reject(new Denied({ cause: "no-backend" }));
+  };
+}
+
+function backendHandler(snapshot: Snapshot, { backend, layers }: WeightedBackend): Handler {
+  const found = backend === null ? undefined : snapshot.backends[backend];
+  if (!found) return () => Promise.reject(new Denied({ cause: "no-backend" }));
+  return stack(layers.map(layerOf), upstream(found));
+}
+
+function layerOf<K extends Policy["kind"]>(policy: Extract<Policy, { kind: K }>): Layer {
+  return (LAYERS[policy.kind as K] as MakeLayer<K>)(policy);
+}
+
+function finish(response: Response, { epoch }: Pointer): Response {
+  // What fetch returned is immutable; a WebSocket (status 101) and an undecoded body pass through the copy untouched.
+  const finished = new Response(response.body, response);
+  cleanResponse(finished.headers);
+  finished.headers.set("selvedge-epoch", String(epoch));
+  return finished;
+}
+
+export function deny(denial: Denial, { epoch }: Pointer): Response {
+  const { status, headers, body } = answer(denial);
+  return new Response(body, { status, headers: { ...headers, "selvedge-epoch": String(epoch) } });
+}

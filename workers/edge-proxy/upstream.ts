@@ -1,0 +1,38 @@
+/** The end of the stack: one endpoint, one call. Bodies stream both ways; nothing here reads them. */
+import { pick, weigh } from "../../mesh/policies/balance.ts";
+import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
+import { type Call, Denied, type Handler } from "./layer.ts";
+
+export function upstream(backend: Backend): Handler {
+  const endpoints = weigh(backend.endpoints);
+  return async (call) => {
+    const endpoint = pick(endpoints, call.outside.random());
+    if (!endpoint) throw new Denied({ cause: "no-endpoint" });
+    const response = await send(endpoint, call);
+    // The runtime takes an informational response for the final one, and what follows for its body.
+    if (response.status < 200 && response.status !== 101) throw new Denied({ cause: "upstream-invalid" });
+    return response;
+  };
+}
+
+async function send(endpoint: Endpoint, call: Call): Promise<Response> {
+  const init: RequestInit = {
+    method: call.request.method,
+    headers: call.headers,
+    body: call.request.body,
+    // A redirect is the caller's to follow: following it here could carry its credentials to another host.
+    redirect: "manual",
+    ...(call.signal && { signal: call.signal }),
+  };
+  try {
+    if (endpoint.kind === "url")
+      return await call.outside.fetch(endpoint.origin + endpoint.path + call.path + call.search, init);
+    const binding = call.outside.binding(endpoint.binding);
+    if (!binding) throw new Denied({ cause: "no-endpoint" });
+    // A binding decides by itself where the request goes, so that the URL can carry the host that the caller asked for.
+    return await binding.fetch(`https://${call.hostname}${call.path}${call.search}`, init);
+  } catch (error) {
+    if (error instanceof Denied || call.signal?.aborted) throw error;
+    throw new Denied({ cause: "upstream-unreachable" });
+  }
+}
