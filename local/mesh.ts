@@ -1,0 +1,156 @@
+/**
+ * The mesh on this machine: state, control and edges on Miniflare, each on a socket of its own. Miniflare's entry socket
+ * obeys headers that any client can send (platform notes in docs/operating.md), so that nothing is served through it.
+ */
+import { Miniflare, convertV4MiniflareOptions, Log, LogLevel } from "miniflare";
+import { bundle, type LastGood, type Role } from "./bundle.ts";
+
+export type EdgeOptions = {
+  readonly name: string;
+  readonly port: number;
+  /** The listener port that this socket stands for. Default 80. */
+  readonly listenerPort?: number;
+  readonly lastGood?: LastGood;
+  /** Service bindings by name: each a host and port that keeps the Host of the request. */
+  readonly services?: Readonly<Record<string, string>>;
+};
+
+export type MeshOptions = {
+  /** Objects, KV and cache persist below it. */
+  readonly dir: string;
+  readonly control?: { readonly port: number; readonly token: string };
+  readonly edges?: readonly EdgeOptions[];
+  /** False in a process that shares the state of another. Default true. */
+  readonly state?: boolean;
+  readonly meshDomain?: string;
+  /** How often edges look for a newer snapshot. Default 500 ms. */
+  readonly lookEveryMs?: number;
+  /** Where processes that form one mesh find each other. Without it, everything is in this process. */
+  readonly registry?: string;
+};
+
+export type Mesh = { readonly dispose: () => Promise<void> };
+
+const COMPATIBILITY_DATE = "2026-10-01";
+const KV = "selvedge-snapshots";
+const OBJECTS = {
+  BREAKER: "BreakerObject",
+  RATE_LIMIT: "RateLimitObject",
+  CONFIG: "ConfigObject",
+  FLEET: "FleetObject",
+} as const;
+
+/** Throws `PortInUse` when a socket is taken. */
+export async function bootMesh(options: MeshOptions): Promise<Mesh> {
+  const workers = await workersOf(options);
+  const shared = {
+    log: new Log(LogLevel.ERROR),
+    logRequests: false,
+    cf: false as const,
+    host: "127.0.0.1",
+    port: 0,
+    resourcePersistencePath: `${options.dir}/state`,
+    workers,
+  };
+  const converted = convertV4MiniflareOptions(
+    (options.registry ? { ...shared, unsafeDevRegistryPath: options.registry } : shared) as Parameters<
+      typeof convertV4MiniflareOptions
+    >[0],
+  );
+  const own = workers.map(({ name }) => name).join("+");
+  const miniflare = new Miniflare(
+    options.registry
+      ? // One process owns the KV files for all; two that opened them would lock each other out.
+        { ...converted, unsafeEnableSharedStorage: true, isolatedResourcePersistencePath: `${options.dir}/only-${own}` }
+      : converted,
+  );
+  try {
+    await miniflare.ready;
+  } catch (error) {
+    // dispose() of a runtime that never started throws the same error once more.
+    await miniflare.dispose().catch(() => {});
+    throw portInUse(error, workers) ?? error;
+  }
+  return { dispose: () => miniflare.dispose() };
+}
+
+export class PortInUse extends Error {
+  readonly port: number;
+  constructor(port: number) {
+    super(`port ${port} is in use`);
+    this.port = port;
+  }
+}
+
+type Socket = { readonly host: string; readonly port: number };
+type Worker = { readonly name: string; readonly unsafeDirectSockets?: readonly Socket[] };
+
+/** Miniflare names a taken socket `direct:<worker's index>:<entrypoint>`. */
+function portInUse(error: unknown, workers: readonly Worker[]): PortInUse | undefined {
+  const index = /Address already in use \(socket "direct:(\d+):/.exec(String(error))?.[1];
+  const port = index === undefined ? undefined : workers[Number(index)]?.unsafeDirectSockets?.[0]?.port;
+  return port === undefined ? undefined : new PortInUse(port);
+}
+
+async function workersOf({
+  control,
+  edges = [],
+  state = true,
+  meshDomain = "mesh.localhost",
+  lookEveryMs = 500,
+}: MeshOptions) {
+  // The first worker is what the entry socket serves: nothing.
+  const closed = {
+    name: "closed",
+    ...script("closed", "export default { fetch: () => new Response(null, { status: 404 }) }"),
+  };
+  const stateWorkers = state
+    ? [{ name: "state", ...(await code("state")), durableObjects: objects(Object.keys(OBJECTS), { useSQLite: true }) }]
+    : [];
+  const controlWorkers = control
+    ? [
+        {
+          name: "control",
+          ...(await code("control")),
+          bindings: { CONTROL_TOKEN: control.token },
+          kvNamespaces: { SNAPSHOTS: KV },
+          durableObjects: objects(["CONFIG", "FLEET"], { scriptName: "state" }),
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
+        },
+      ]
+    : [];
+  const edgeWorkers = await Promise.all(
+    edges.map(async ({ name, port, listenerPort = 80, lastGood, services = {} }) => ({
+      name,
+      ...(await code("edge", lastGood)),
+      bindings: {
+        EDGE_NAME: name,
+        MESH_DOMAIN: meshDomain,
+        LOOK_EVERY_MS: String(lookEveryMs),
+        // These sockets listen on loopback alone, and tell nothing of the peer.
+        CLIENT_ADDRESS: "127.0.0.1",
+        LISTENER_PORT: String(listenerPort),
+      },
+      kvNamespaces: { SNAPSHOTS: KV },
+      durableObjects: objects(["BREAKER", "RATE_LIMIT", "FLEET"], { scriptName: "state" }),
+      serviceBindings: Object.fromEntries(
+        Object.entries(services).map(([binding, address]) => [binding, { external: { address, http: {} } }]),
+      ),
+      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+    })),
+  );
+  return [closed, ...stateWorkers, ...controlWorkers, ...edgeWorkers];
+}
+
+const code = async (role: Role, lastGood?: LastGood) => script(role, await bundle(role, lastGood));
+
+const script = (name: string, contents: string) => ({
+  modules: [{ type: "ESModule" as const, path: `${name}.js`, contents }],
+  compatibilityDate: COMPATIBILITY_DATE,
+  compatibilityFlags: ["enable_request_signal"],
+});
+
+const objects = (bindings: readonly string[], where: { readonly useSQLite: true } | { readonly scriptName: string }) =>
+  Object.fromEntries(
+    bindings.map((binding) => [binding, { className: OBJECTS[binding as keyof typeof OBJECTS], ...where }]),
+  );
