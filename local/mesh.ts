@@ -2,6 +2,8 @@
  * The mesh on this machine: state, control and edges on Miniflare, each on a socket of its own. Miniflare's entry socket
  * obeys headers that any client can send (platform notes in docs/operating.md), so that nothing is served through it.
  */
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Miniflare, convertV4MiniflareOptions, Log, LogLevel } from "miniflare";
 import { bundle, type LastGood, type Role } from "./bundle.ts";
 
@@ -29,7 +31,11 @@ export type MeshOptions = {
   readonly registry?: string;
 };
 
-export type Mesh = { readonly dispose: () => Promise<void> };
+export type Mesh = {
+  readonly dispose: () => Promise<void>;
+  /** For tests and tools that look into the stores. */
+  readonly runtime: Miniflare;
+};
 
 const COMPATIBILITY_DATE = "2026-10-01";
 const KV = "selvedge-snapshots";
@@ -58,6 +64,7 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
     >[0],
   );
   const own = workers.map(({ name }) => name).join("+");
+  if (options.registry) forgetDead(options.registry, workers);
   const miniflare = new Miniflare(
     options.registry
       ? // One process owns the KV files for all; two that opened them would lock each other out.
@@ -71,7 +78,29 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
     await miniflare.dispose().catch(() => {});
     throw portInUse(error, workers) ?? error;
   }
-  return { dispose: () => miniflare.dispose() };
+  return { dispose: () => miniflare.dispose(), runtime: miniflare };
+}
+
+/**
+ * A process that was killed stays registered for a minute and a half, and its successor would not be found. Whoever starts
+ * under a name takes its place: all that the dead process had registered goes.
+ */
+function forgetDead(registry: string, workers: readonly Worker[]): void {
+  if (!existsSync(registry)) return;
+  const entries = readdirSync(registry).map((name) => ({ name, instance: instanceOf(join(registry, name)) }));
+  const dead = new Set(
+    entries.filter(({ name }) => workers.some((worker) => worker.name === name)).map((one) => one.instance),
+  );
+  for (const { name, instance } of entries) if (dead.has(instance)) rmSync(join(registry, name), { force: true });
+}
+
+function instanceOf(file: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(file, "utf8")) as { instanceId?: string }).instanceId;
+  } catch {
+    // Being written or already gone: another process's, and none of ours.
+    return undefined;
+  }
 }
 
 export class PortInUse extends Error {
@@ -101,7 +130,7 @@ async function workersOf({
 }: MeshOptions) {
   // The first worker is what the entry socket serves: nothing.
   const closed = {
-    name: "closed",
+    name: `closed-${process.pid}`,
     ...script("closed", "export default { fetch: () => new Response(null, { status: 404 }) }"),
   };
   const stateWorkers = state

@@ -1,0 +1,134 @@
+/** From `apply` to the edge: fast, whole, and without a failed request. */
+import { Agent } from "node:http";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ask } from "../support/http.ts";
+import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
+import { type Upstream, upstream } from "../support/upstream.ts";
+
+let mesh: TestMesh;
+let old: Upstream;
+let young: Upstream;
+
+beforeAll(async () => {
+  [old, young] = await Promise.all([upstream("old"), upstream("young")]);
+  mesh = await testMesh([{}, {}]);
+  await mesh.control.applied(manifests(100, 0));
+});
+afterAll(async () => {
+  await mesh?.close();
+  await Promise.all([old?.close(), young?.close()]);
+});
+
+it("shifts live traffic at every edge within two seconds of an apply", async () => {
+  const lastOld = mesh.edges.map(() => 0);
+  let running = true;
+  const watching = mesh.edges.map(async (port, index) => {
+    while (running) if ((await ask({ port, path: "/~split.shop/" })).body === "old") lastOld[index] = performance.now();
+  });
+  await pause(200);
+  const applied = performance.now();
+  await mesh.control.apply(manifests(0, 100));
+  await pause(3000);
+  running = false;
+  await Promise.all(watching);
+  expect(lastOld.map((at) => at > 0 && at - applied < 2000)).toEqual([true, true]);
+});
+
+it(
+  "takes ten applies a second for a minute under load with no failed request and no mixed epoch",
+  { timeout: 120_000 },
+  async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const bad: unknown[] = [];
+    let requests = 0;
+    let running = true;
+    const load = Array.from({ length: 8 }, async (_, index) => {
+      while (running) {
+        const port = mesh.edges[index % 2]!; // there are two
+        const { status, headers, body } = await ask({ port, path: "/~stamped.shop/", agent });
+        requests++;
+        // Each epoch stamps its requests and its responses with one value; what differs was decided by two epochs.
+        const [stamp, echoed] = [headers["x-stamp"], body];
+        if (status !== 200 || stamp !== echoed) bad.push({ status, stamp, echoed });
+      }
+    });
+    const epochs = new Set<number>();
+    const start = performance.now();
+    for (let i = 0; i < 600; i++) {
+      const { epoch, changed } = await mesh.control.apply(stamped(i));
+      expect(changed).toBe(true);
+      epochs.add(epoch);
+      await pause(start + (i + 1) * 100 - performance.now());
+    }
+    const took = performance.now() - start;
+    running = false;
+    await Promise.all(load);
+    agent.destroy();
+    expect(bad).toEqual([]);
+    expect([epochs.size, requests > 1000, took < 90_000]).toEqual([600, true, true]);
+  },
+);
+
+it("loses none of twenty concurrent applies", async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `c${index}`);
+  await Promise.all(names.map((name) => mesh.control.apply(backend(name, old.url))));
+  const { json } = await mesh.control.call("GET", "/v1/resources?kind=Backend");
+  const stored = new Set(
+    (json as { items: { metadata: { name: string } }[] }).items.map(({ metadata }) => metadata.name),
+  );
+  expect(names.filter((name) => !stored.has(name))).toEqual([]);
+});
+
+const backend = (name: string, url: string) => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: ${name}, namespace: shop }
+spec: { endpoints: [{ url: "${url}" }] }
+`;
+
+const manifests = (oldWeight: number, youngWeight: number) => `
+apiVersion: v1
+kind: Service
+metadata: { name: split, namespace: shop }
+spec: { ports: [{ port: 80 }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: split, namespace: shop }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: split }]
+  rules:
+    - backendRefs:
+        - { group: mesh.selvedge.dev, kind: Backend, name: old, weight: ${oldWeight} }
+        - { group: mesh.selvedge.dev, kind: Backend, name: young, weight: ${youngWeight} }
+---${backend("old", old.url)}---${backend("young", young.url)}`;
+
+/** A route that stamps what it sends on and what it answers; the upstream says which stamp it was sent. */
+const stamped = (stamp: number) => `
+apiVersion: v1
+kind: Service
+metadata: { name: stamped, namespace: shop }
+spec: { ports: [{ port: 80 }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: stamped, namespace: shop }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: stamped }]
+  rules:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier: { set: [{ name: x-stamp, value: "${stamp}" }] }
+        - type: ResponseHeaderModifier
+          responseHeaderModifier: { set: [{ name: x-stamp, value: "${stamp}" }] }
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: stamps }]
+---${backend("stamps", stamps.url)}`;
+
+let stamps: Upstream;
+beforeAll(async () => {
+  stamps = await upstream("stamps", (_, response, { headers }) => void response.end(String(headers["x-stamp"])));
+  await mesh.control.applied(stamped(-1));
+});
+afterAll(async () => {
+  await stamps?.close();
+});

@@ -1,0 +1,223 @@
+/** ARCHITECTURE §8.8: whatever of the mesh is down, traffic flows on the last known state, and says so. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
+import { bootMesh, type Mesh } from "../../local/mesh.ts";
+import { ask } from "../support/http.ts";
+import { controlClient, type ControlClient, pause, serves, TOKEN } from "../support/mesh.ts";
+import { freePort } from "../support/ports.ts";
+import { type Part, startPart } from "../support/processes.ts";
+import { type Upstream, upstream } from "../support/upstream.ts";
+
+let up: Upstream;
+beforeAll(async () => {
+  up = await upstream("up");
+});
+afterAll(async () => {
+  await up.close();
+});
+
+const manifests = (version = "1") => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: up, namespace: shop, labels: { version: "${version}" } }
+spec: { endpoints: [{ url: "${up.url}/v${version}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: guarded, namespace: shop }
+spec: { endpoints: [{ url: "${up.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: guarded, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: guarded }]
+  breaker: {}
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: guarded, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: guarded }]
+  limits: [{ name: all, requests: 1000, window: 1s }]
+  onUnavailable: share
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: closed, namespace: shop }
+spec: { endpoints: [{ url: "${up.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: closed, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: closed }]
+  limits: [{ name: all, requests: 1000, window: 1s }]
+  onUnavailable: deny
+`;
+
+describe("with state, control and edge in processes of their own", () => {
+  let dir: string;
+  let ports: { edge: number; control: number };
+  let parts: Record<"state" | "control" | "edge", Part>;
+  let control: ControlClient;
+
+  const start = {
+    state: () => startPart({ dir, registry: `${dir}/registry` }),
+    control: () =>
+      startPart({ dir, registry: `${dir}/registry`, state: false, control: { port: ports.control, token: TOKEN } }),
+    edge: () =>
+      startPart({
+        dir,
+        registry: `${dir}/registry`,
+        state: false,
+        edges: [{ name: "edge", port: ports.edge }],
+        lookEveryMs: 100,
+      }),
+  };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "selvedge-faults-"));
+    ports = { edge: await freePort(), control: await freePort() };
+    // The state process is the oldest, and owns the KV files for all.
+    parts = { state: await start.state(), control: await start.control(), edge: await start.edge() };
+    control = controlClient(ports.control, [ports.edge]);
+    await control.applied(manifests());
+  });
+  afterAll(async () => {
+    for (const part of Object.values(parts ?? {})) await part.kill();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const get = (service: string) => ask({ port: ports.edge, path: `/~${service}.shop/` });
+
+  it("serves on without control, and takes new configuration once control is back", async () => {
+    await parts.control.kill();
+    for (let i = 0; i < 50; i++) expect((await get("guarded")).status).toBe(200);
+    parts.control = await start.control();
+    await control.applied(manifests("2"));
+    await get("up");
+    expect(up.received.at(-1)?.url).toBe("/v2/");
+  });
+
+  it("serves on without the objects, under each policy's declared fallback, and no request waits for them", async () => {
+    expect((await get("guarded")).status).toBe(200);
+    expect((await get("closed")).status).toBe(200);
+    await parts.state.kill();
+    // What was leased before may be spent; after that, `share` goes on and `deny` refuses.
+    await pause(1500);
+    const slowest = { ms: 0 };
+    for (let i = 0; i < 50; i++) {
+      const before = performance.now();
+      expect((await get("guarded")).status).toBe(200);
+      slowest.ms = Math.max(slowest.ms, performance.now() - before);
+    }
+    expect(slowest.ms).toBeLessThan(1000);
+    const denied = await get("closed");
+    expect([denied.status, denied.headers["selvedge-cause"]]).toEqual([503, "limiter-unavailable"]);
+    parts.state = await start.state();
+    await expect.poll(async () => (await get("closed")).status, { timeout: 15_000 }).toBe(200);
+  });
+
+  it("serves on while the objects hang instead of failing", async () => {
+    expect((await get("guarded")).status).toBe(200);
+    await parts.state.kill("SIGSTOP");
+    try {
+      await pause(1500);
+      for (let i = 0; i < 20; i++) {
+        const before = performance.now();
+        expect((await get("guarded")).status).toBe(200);
+        expect(performance.now() - before).toBeLessThan(1000);
+      }
+    } finally {
+      await parts.state.kill("SIGCONT");
+    }
+  });
+});
+
+describe("with its stores emptied or corrupted", () => {
+  let dir: string;
+  let mesh: Mesh;
+  let edge: number;
+  let control: ControlClient;
+
+  const boot = async (lastGood?: { epoch: number; hash: string; text: string }) => {
+    const port = await freePort();
+    edge = await freePort();
+    mesh = await bootMesh({
+      dir,
+      control: { port, token: TOKEN },
+      edges: [{ name: "edge", port: edge, ...(lastGood && { lastGood }) }],
+      lookEveryMs: 100,
+    });
+    control = controlClient(port, [edge]);
+  };
+  const kv = () => mesh.runtime.getKVNamespace("SNAPSHOTS", "control");
+  const get = () => ask({ port: edge, path: "/~up.shop/" });
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "selvedge-stores-"));
+    await boot();
+  });
+  afterEach(async () => {
+    await mesh.dispose();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it.each([
+    ["deleted", async (key: string) => (await kv()).delete(key)],
+    ["overwritten with garbage", async (key: string) => (await kv()).put(key, "garbage")],
+    ["cut in half", async (key: string) => (await kv()).put(key, ((await (await kv()).get(key)) ?? "").slice(0, 20))],
+  ])("serves the last good snapshot after every KV key was %s and the edge restarted, and says so", async (_, harm) => {
+    const { epoch } = await control.applied(manifests());
+    for (const { name } of (await (await kv()).list()).keys) await harm(name);
+    await mesh.dispose();
+    await boot();
+    const answered = await get();
+    expect([answered.status, answered.headers["selvedge-epoch"], answered.headers["selvedge-snapshot"]]).toEqual([
+      200,
+      String(epoch),
+      "cache",
+    ]);
+    // Mended, the edge notices and has no more to say.
+    expect((await control.call("POST", "/v1/publish")).status).toBe(200);
+    await expect.poll(async () => (await get()).headers["selvedge-snapshot"], { timeout: 5000 }).toBe(undefined);
+  });
+
+  it("serves what its deploy brought along when it has nothing else", async () => {
+    await control.applied(manifests());
+    const { json } = await control.call("GET", "/v1/snapshot");
+    await mesh.dispose();
+    await rm(dir, { recursive: true, force: true });
+    await boot(json as { epoch: number; hash: string; text: string });
+    const { status, headers } = await get();
+    expect([status, headers["selvedge-snapshot"]]).toEqual([200, "bundle"]);
+  });
+
+  it("answers 503 with the cause when there never was a snapshot", async () => {
+    const { status, headers } = await get();
+    expect([status, headers["selvedge-cause"], headers["retry-after"]]).toEqual([503, "no-snapshot", "1"]);
+  });
+
+  it("refuses a snapshot whose bytes are not its hash's, keeps the one it has, and reports why", async () => {
+    const { epoch } = await control.applied(manifests());
+    const hash = "0".repeat(64);
+    await (await kv()).put(snapshotKey(hash), "{}");
+    await (await kv()).put(POINTER_KEY, JSON.stringify({ epoch: epoch + 1, hash }));
+    const stub = await mesh.runtime.getDurableObjectNamespace("FLEET", "control");
+    const fleet = stub.get(stub.idFromName("fleet")) as unknown as { announce(pointer: object): Promise<void> };
+    await fleet.announce({ epoch: epoch + 1, hash });
+    await expect
+      .poll(async () => {
+        await get();
+        return (await control.edges()).edges[0]?.nack;
+      })
+      .toMatchObject({ epoch: epoch + 1, hash, reason: "its bytes do not have its hash" });
+    const answered = await get();
+    expect([answered.status, answered.headers["selvedge-epoch"]]).toEqual([200, String(epoch)]);
+    await serves(edge, epoch);
+  });
+});
