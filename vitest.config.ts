@@ -9,6 +9,23 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml", environment: "state" } })],
         test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"] },
       },
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./test/control/worker.ts",
+            miniflare: {
+              compatibilityDate: "2026-10-01",
+              kvNamespaces: ["SNAPSHOTS"],
+              durableObjects: {
+                CONFIG: { className: "ConfigObject", useSQLite: true },
+                FLEET: { className: "FleetObject", useSQLite: true },
+              },
+              bindings: { CONTROL_TOKEN: "a-token-of-more-than-thirty-two-characters" },
+            },
+          }),
+        ],
+        test: { name: "control", include: ["test/control/**/*.test.ts"] },
+      },
       // Real processes and sockets on two cores: one file at a time, or timings mean nothing.
       {
         test: {

@@ -58,7 +58,7 @@ export type ChangeResult = ResourceRef & {
 /** `GET /v1/resources?kind=&namespace=&name=` (each optional; kind by its exact name) */
 export type ResourcesResponse = { readonly epoch: number; readonly items: readonly Resource[] };
 
-/** `GET /v1/history?limit=` newest first. */
+/** `GET /v1/history?limit=&before=` newest first; `before` an epoch, to turn the page. */
 export type HistoryResponse = { readonly items: readonly HistoryEntry[] };
 export type HistoryEntry = {
   readonly epoch: number;
@@ -101,6 +101,9 @@ export type Pointer = { readonly epoch: number; readonly hash: string };
 
 /** `GET /v1/snapshot`: the compiled snapshot in force, as its canonical text. */
 export type SnapshotResponse = Pointer & { readonly text: string };
+
+/** `POST /v1/publish`: what was missing, corrupt or old in KV and has been written again. */
+export type PublishResponse = Pointer & { readonly mended: readonly ("snapshot" | "pointer")[] };
 
 /** `GET /v1/check` */
 export type CheckResponse = { readonly checks: readonly Check[] };

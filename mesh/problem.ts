@@ -33,7 +33,8 @@ export type ProblemCode =
   | "not-attached"
   | "not-carried"
   | "conflict"
-  | "no-traffic";
+  | "no-traffic"
+  | "not-published";
 
 /** `file:line:col: error [code] path: message (fix)`: the form that editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {

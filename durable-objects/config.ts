@@ -1,0 +1,110 @@
+import { DurableObject } from "cloudflare:workers";
+import type { HistoryEntry, Pointer } from "../mesh/api.ts";
+import { NOWHERE } from "../mesh/pointer.ts";
+
+/** One epoch's resources, each as canonical JSON, by key. */
+export type StoredMesh = Pointer & { readonly bodies: readonly string[] };
+
+export type Commit = {
+  /** The epoch that these changes were worked out on. */
+  readonly base: number;
+  /** SHA-256 of the snapshot that the resources compile to. */
+  readonly hash: string;
+  readonly author: string;
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly puts: readonly { readonly key: string; readonly body: string }[];
+  readonly deletes: readonly string[];
+  readonly created: number;
+  readonly configured: number;
+  readonly deleted: number;
+};
+
+/** On refusal `epoch` is the one in force. */
+export type Committed = { readonly ok: boolean; readonly epoch: number };
+
+/**
+ * The truth about what was applied: an append-only log of epochs. Nothing is ever updated or deleted, so every past
+ * epoch can be read again. One instance, named "config"; KV cannot hold this, having no compare-and-set.
+ */
+export class ConfigObject extends DurableObject {
+  readonly #sql = this.ctx.storage.sql;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS epochs (
+        epoch INTEGER PRIMARY KEY, hash TEXT NOT NULL, author TEXT NOT NULL, message TEXT NOT NULL, at INTEGER NOT NULL,
+        created INTEGER NOT NULL, configured INTEGER NOT NULL, deleted INTEGER NOT NULL
+      );
+      CREATE TABLE IF NOT EXISTS bodies (hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS changes (
+        key TEXT NOT NULL, epoch INTEGER NOT NULL, body_hash TEXT, PRIMARY KEY (key, epoch)
+      ) WITHOUT ROWID;
+    `);
+  }
+
+  /** The epoch in force; 0 with an empty hash before the first commit. */
+  head(): Pointer {
+    const [head] = this.#sql.exec<Pointer>("SELECT epoch, hash FROM epochs ORDER BY epoch DESC LIMIT 1");
+    return head ?? NOWHERE;
+  }
+
+  /** The mesh as it was at `epoch`, by default the one in force; undefined for an epoch that never was. */
+  read(epoch: number = this.head().epoch): StoredMesh | undefined {
+    if (epoch === 0) return { ...NOWHERE, bodies: [] };
+    const [pointer] = this.#sql.exec<Pointer>("SELECT epoch, hash FROM epochs WHERE epoch = ?", epoch);
+    if (!pointer) return undefined;
+    // A key's last change up to the epoch holds; the join drops deletions, which have no body.
+    const rows = this.#sql.exec<{ body: string }>(
+      `SELECT bodies.body FROM (SELECT key, MAX(epoch) AS epoch FROM changes WHERE epoch <= ? GROUP BY key)
+       JOIN changes USING (key, epoch) JOIN bodies ON bodies.hash = changes.body_hash ORDER BY key`,
+      epoch,
+    );
+    return { ...pointer, bodies: Array.from(rows, ({ body }) => body) };
+  }
+
+  /** Appends an epoch if `base` is still the one in force: of two commits on one base, exactly one lands. */
+  async commit({ base, puts, deletes, ...entry }: Commit): Promise<Committed> {
+    // Hashing awaits, so it comes first: from the comparison to the last row nothing may come between.
+    const hashed = await Promise.all(puts.map(async ({ key, body }) => ({ key, body, hash: await sha256(body) })));
+    return this.ctx.storage.transactionSync(() => {
+      const head = this.head();
+      if (head.epoch !== base) return { ok: false, epoch: head.epoch };
+      const epoch = base + 1;
+      const { hash, author, message, at, created, configured, deleted } = entry;
+      this.#sql.exec(
+        "INSERT INTO epochs (epoch, hash, author, message, at, created, configured, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        epoch,
+        hash,
+        author,
+        message,
+        at,
+        created,
+        configured,
+        deleted,
+      );
+      for (const put of hashed) {
+        this.#sql.exec("INSERT OR IGNORE INTO bodies (hash, body) VALUES (?, ?)", put.hash, put.body);
+        this.#sql.exec("INSERT INTO changes (key, epoch, body_hash) VALUES (?, ?, ?)", put.key, epoch, put.hash);
+      }
+      for (const key of deletes) {
+        this.#sql.exec("INSERT INTO changes (key, epoch, body_hash) VALUES (?, ?, NULL)", key, epoch);
+      }
+      return { ok: true, epoch };
+    });
+  }
+
+  /** Newest first, at most `limit`; only epochs before `before` when it is given. */
+  history(limit: number, before: number = Number.MAX_SAFE_INTEGER): readonly HistoryEntry[] {
+    return this.#sql
+      .exec<HistoryEntry>("SELECT * FROM epochs WHERE epoch < ? ORDER BY epoch DESC LIMIT ?", before, limit)
+      .toArray();
+  }
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

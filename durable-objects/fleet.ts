@@ -1,0 +1,58 @@
+import { DurableObject } from "cloudflare:workers";
+import type { EdgeReport, EdgeStatus, Pointer } from "../mesh/api.ts";
+import { SILENT_AFTER_MS } from "../mesh/fleet.ts";
+import { newest, NOWHERE } from "../mesh/pointer.ts";
+
+/**
+ * Who the edges are and what they run, and the quickest way for them to learn of a new epoch: every check-in answers
+ * the newest pointer. One instance, named "fleet". It may lag behind the Config object, never lead it.
+ */
+export class FleetObject extends DurableObject {
+  readonly #sql = this.ctx.storage.sql;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS edges (id TEXT PRIMARY KEY, seen INTEGER NOT NULL, report TEXT NOT NULL) WITHOUT ROWID",
+    );
+  }
+
+  /** Notes an edge's report and answers the newest pointer; epoch 0 while nothing was announced. One row written. */
+  checkIn(report: EdgeReport): Pointer {
+    const now = Date.now();
+    const known = this.#sql.exec("SELECT 1 FROM edges WHERE id = ?", report.id).toArray().length > 0;
+    // Sweeping reads every row, so it waits for a newcomer: the table only grows by newcomers.
+    if (!known) this.#sweep(now);
+    this.#sql.exec(
+      "INSERT INTO edges (id, seen, report) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, report = excluded.report",
+      report.id,
+      now,
+      JSON.stringify(report),
+    );
+    return this.#pointer();
+  }
+
+  /** Control tells of a published epoch. One that is not newer changes nothing. */
+  announce(pointer: Pointer): void {
+    const known = this.#pointer();
+    if (newest(known, pointer) !== known) this.ctx.storage.kv.put<Pointer>("pointer", pointer);
+  }
+
+  /** The edges that reported in within `SILENT_AFTER_MS`, by name, then id. */
+  edges(): readonly EdgeStatus[] {
+    const now = Date.now();
+    this.#sweep(now);
+    return this.#sql
+      .exec<{ seen: number; report: string }>("SELECT seen, report FROM edges ORDER BY report ->> 'name', id")
+      .toArray()
+      .map(({ seen, report }) => ({ ...(JSON.parse(report) as EdgeReport), ageMs: now - seen }));
+  }
+
+  #pointer(): Pointer {
+    return this.ctx.storage.kv.get<Pointer>("pointer") ?? NOWHERE;
+  }
+
+  #sweep(now: number): void {
+    this.#sql.exec("DELETE FROM edges WHERE seen < ?", now - SILENT_AFTER_MS);
+  }
+}

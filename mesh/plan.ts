@@ -1,0 +1,114 @@
+/**
+ * What an apply, a deletion or a rollback does to the mesh, worked out in full before anything is stored.
+ * Everything in the mesh is owned by apply, so pruning is deleting what the files no longer have.
+ */
+import type { ChangeResult, ResourceRef } from "./api.ts";
+import { canonicalJson } from "./canonical.ts";
+import { compareText, type Problem } from "./problem.ts";
+import { findKind } from "./resources/kinds.ts";
+import { keyOf, type Resource, titleOf } from "./resources/resource.ts";
+
+export type Change =
+  | { readonly action: "created"; readonly after: Resource }
+  | { readonly action: "configured" | "unchanged"; readonly before: Resource; readonly after: Resource }
+  | { readonly action: "deleted"; readonly before: Resource };
+
+export type Plan = {
+  /** The whole mesh afterwards, by key. */
+  readonly resources: readonly Resource[];
+  /** In the order of the files; deletions last, by key. */
+  readonly changes: readonly Change[];
+};
+
+/**
+ * Lays `incoming` over `current`. What is new is stamped with `now` (milliseconds since 1970) unless its document
+ * brings a time; what was there keeps its stamp, since the older of two equal routes wins. Keys of `incoming` are unique.
+ */
+export function planApply(
+  current: readonly Resource[],
+  incoming: readonly Resource[],
+  { prune, now }: { readonly prune: boolean; readonly now: number },
+): Plan {
+  const stored = byKey(current);
+  const wanted = incoming.map((resource) => {
+    const creationTimestamp =
+      stored.get(keyOf(resource))?.metadata.creationTimestamp ?? resource.metadata.creationTimestamp ?? rfc3339(now);
+    return { ...resource, metadata: { ...resource.metadata, creationTimestamp } };
+  });
+  return layOver(current, wanted, prune);
+}
+
+/** Brings back `old`, an earlier epoch's whole set, stamps included: equal resources compile to an equal snapshot. */
+export const planRollback = (current: readonly Resource[], old: readonly Resource[]): Plan =>
+  layOver(current, old, true);
+
+/** Takes out what `refs` name. A kind may go by any of its names; a namespaced one is in `default` unless it says. */
+export function planDelete(
+  current: readonly Resource[],
+  refs: readonly ResourceRef[],
+): Plan & { readonly problems: readonly Problem[] } {
+  const stored = byKey(current);
+  const gone = new Map<string, Resource>();
+  const problems: Problem[] = [];
+  for (const { kind: word, namespace = "default", name } of refs) {
+    const info = findKind(word);
+    if (!info) {
+      problems.push({ severity: "error", code: "unknown-kind", message: `there is no kind "${word}"` });
+      continue;
+    }
+    const named = { kind: info.kind, metadata: info.namespaced ? { namespace, name } : { name } };
+    const resource = stored.get(keyOf(named));
+    if (resource) gone.set(keyOf(named), resource);
+    else
+      problems.push({
+        severity: "error",
+        code: "dangling-reference",
+        resource: titleOf(named),
+        message: "is not in the mesh",
+      });
+  }
+  return {
+    resources: sortedByKey(current.filter((resource) => !gone.has(keyOf(resource)))),
+    changes: sortedByKey([...gone.values()]).map((before) => ({ action: "deleted", before })),
+    problems,
+  };
+}
+
+/** How many resources a plan creates, configures and deletes. All three 0: nothing to do. */
+export function tally(changes: readonly Change[]): { created: number; configured: number; deleted: number } {
+  const count = { created: 0, configured: 0, unchanged: 0, deleted: 0 };
+  for (const { action } of changes) count[action]++;
+  return { created: count.created, configured: count.configured, deleted: count.deleted };
+}
+
+/** A change as the API tells it; `whole` adds the resource before and after. */
+export function resultOf(change: Change, whole: boolean): ChangeResult {
+  const { kind, metadata } = change.action === "deleted" ? change.before : change.after;
+  const { name, namespace } = metadata;
+  const ref: ResourceRef = namespace === undefined ? { kind, name } : { kind, namespace, name };
+  return whole ? { ...ref, ...change } : { ...ref, action: change.action };
+}
+
+function layOver(current: readonly Resource[], wanted: readonly Resource[], prune: boolean): Plan {
+  const stored = byKey(current);
+  const applied = byKey(wanted);
+  const changes = wanted.map((after): Change => {
+    const before = stored.get(keyOf(after));
+    if (!before) return { action: "created", after };
+    return { action: canonicalJson(before) === canonicalJson(after) ? "unchanged" : "configured", before, after };
+  });
+  const absent = current.filter((resource) => !applied.has(keyOf(resource)));
+  const dropped = prune ? sortedByKey(absent) : [];
+  return {
+    resources: sortedByKey([...(prune ? [] : absent), ...applied.values()]),
+    changes: [...changes, ...dropped.map((before): Change => ({ action: "deleted", before }))],
+  };
+}
+
+const byKey = (resources: readonly Resource[]): Map<string, Resource> =>
+  new Map(resources.map((resource) => [keyOf(resource), resource]));
+
+const sortedByKey = (resources: readonly Resource[]): Resource[] =>
+  resources.toSorted((a, b) => compareText(keyOf(a), keyOf(b)));
+
+const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -1,0 +1,122 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from "../../mesh/plan.ts";
+import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
+
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+const STAMP = "2026-01-02T03:04:05Z";
+const OLD = "2020-01-01T00:00:00Z";
+
+const service = (name: string, value = 0, creationTimestamp?: string): Resource => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace: "default", ...(creationTimestamp && { creationTimestamp }) },
+  spec: { value },
+});
+const shown = ({ changes }: Pick<Plan, "changes">) =>
+  changes.map((change) => `${resultOf(change, false).name} ${change.action}`);
+const keys = ({ resources }: Pick<Plan, "resources">) => resources.map(({ metadata }) => metadata.name);
+
+describe("planApply", () => {
+  const current = [service("a", 0, OLD), service("b", 0, OLD)];
+
+  it.each<[string, Resource[], boolean, string[], string[]]>([
+    ["nothing", [], false, [], ["a", "b"]],
+    ["nothing, pruning", [], true, ["a deleted", "b deleted"], []],
+    ["the same", [service("b"), service("a")], true, ["b unchanged", "a unchanged"], ["a", "b"]],
+    ["another value", [service("a", 1)], false, ["a configured"], ["a", "b"]],
+    ["one more", [service("c"), service("a")], false, ["c created", "a unchanged"], ["a", "b", "c"]],
+    ["one more, pruning", [service("c")], true, ["c created", "a deleted", "b deleted"], ["c"]],
+  ])("%s", (_, incoming, prune, changes, left) => {
+    const plan = planApply(current, incoming, { prune, now: NOW });
+    expect([shown(plan), keys(plan)]).toEqual([changes, left]);
+  });
+
+  it("stamps what is new with now in whole seconds, unless its document brings a time", () => {
+    const { resources } = planApply([], [service("a"), service("b", 0, OLD)], { prune: false, now: NOW });
+    expect(resources.map(({ metadata }) => metadata.creationTimestamp)).toEqual([STAMP, OLD]);
+  });
+
+  it("keeps the stamp of what was there, whatever the document says", () => {
+    const plan = planApply(current, [service("a", 1, STAMP)], { prune: false, now: NOW });
+    expect(plan.resources[0]).toEqual(service("a", 1, OLD));
+    expect(shown(planApply(current, [service("a", 0, STAMP)], { prune: false, now: NOW }))).toEqual(["a unchanged"]);
+  });
+
+  it("minds no order of keys", () => {
+    const { apiVersion, kind, metadata, spec } = service("a");
+    const turned = { spec, metadata: { namespace: metadata.namespace ?? "", name: metadata.name }, kind, apiVersion };
+    expect(shown(planApply(current, [turned], { prune: false, now: NOW }))).toEqual(["a unchanged"]);
+  });
+
+  it("takes another version of a kind for the same resource", () => {
+    const newer = { ...service("a"), apiVersion: "v2" };
+    expect(shown(planApply(current, [newer], { prune: false, now: NOW }))).toEqual(["a configured"]);
+  });
+});
+
+describe("planDelete", () => {
+  const gateway: Resource = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+  const current = [gateway, service("a"), service("b")];
+
+  it("takes kinds by any name, namespaces by default, and each resource once", () => {
+    const refs = ["svc", "services", "Service"].map((kind) => ({ kind, name: "b" }));
+    const plan = planDelete(current, [...refs, { kind: "Namespace", namespace: "ignored", name: "shop" }]);
+    expect([shown(plan), keys(plan), plan.problems]).toEqual([["shop deleted", "b deleted"], ["a"], []]);
+  });
+
+  it("reports every name that is not there", () => {
+    const { problems } = planDelete(current, [
+      { kind: "Service", name: "none" },
+      { kind: "Service", namespace: "shop", name: "a" },
+      { kind: "Nonsense", name: "a" },
+    ]);
+    expect(problems.map(({ code, resource }) => [code, resource])).toEqual([
+      ["dangling-reference", "Service default/none"],
+      ["dangling-reference", "Service shop/a"],
+      ["unknown-kind", undefined],
+    ]);
+  });
+});
+
+it("planRollback brings back the old set as it was, stamps and all", () => {
+  const old = [service("a", 0, OLD), service("b", 0, OLD)];
+  const plan = planRollback([service("a", 0, STAMP), service("c", 0, OLD)], old);
+  expect([shown(plan), plan.resources]).toEqual([["a configured", "b created", "c deleted"], old]);
+});
+
+it("resultOf shows the resource before and after only when asked for the whole", () => {
+  const [change] = planApply([service("a", 0, OLD)], [service("a", 1)], { prune: false, now: NOW }).changes;
+  if (!change) throw new Error("no change");
+  const ref = { kind: "Service", namespace: "default", name: "a", action: "configured" };
+  expect(resultOf(change, false)).toEqual(ref);
+  expect(resultOf(change, true)).toEqual({ ...ref, before: service("a", 0, OLD), after: service("a", 1, OLD) });
+});
+
+const resources = fc
+  .uniqueArray(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.integer({ min: 0, max: 2 })), {
+    selector: ([name]) => name,
+  })
+  .map((pairs) => pairs.map(([name, value]) => service(name, value)));
+
+// Invariants: applying a plan's result again changes nothing; the tally accounts for the size; rolling back to what was
+// there before gives exactly that; and what is left is what the files name and, unless
+// pruned, what was there.
+it("holds for any two sets", () => {
+  fc.assert(
+    fc.property(resources, resources, fc.boolean(), (first, second, prune) => {
+      const before = planApply([], first, { prune: false, now: 0 }).resources;
+      const after = planApply(before, second, { prune, now: NOW });
+      const again = planApply(after.resources, second, { prune, now: NOW + 5000 });
+      expect(tally(again.changes)).toEqual({ created: 0, configured: 0, deleted: 0 });
+      expect(again.resources).toEqual(after.resources);
+
+      const { created, deleted } = tally(after.changes);
+      expect(after.resources.length).toBe(before.length + created - deleted);
+      expect(planRollback(after.resources, before).resources).toEqual(before);
+      const left = new Set(after.resources.map(keyOf));
+      const named = (prune ? second : [...before, ...second]).map(keyOf);
+      expect(left).toEqual(new Set(named));
+    }),
+  );
+});

@@ -1,0 +1,130 @@
+/** Apply, delete and rollback are one thing: a plan over the epoch in force, compiled in full, and only then committed. */
+import type { ApplyRequest, ChangeResponse, DeleteRequest, RollbackRequest } from "../../mesh/api.ts";
+import { canonicalJson } from "../../mesh/canonical.ts";
+import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from "../../mesh/plan.ts";
+import { byPlace, type Problem } from "../../mesh/problem.ts";
+import { readFiles } from "../../mesh/resources/read.ts";
+import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
+import { config, type Env } from "./env.ts";
+import { announce, mend, putSnapshot } from "./publish.ts";
+import { Refusal } from "./refusal.ts";
+import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
+import { compiled } from "./snapshot.ts";
+
+/** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
+const MAX_TRIES = 40;
+
+type Proposal = Plan & { readonly problems?: readonly Problem[] };
+type Asked = Pick<ApplyRequest, "dryRun" | "author" | "message">;
+
+export async function apply(request: Request, env: Env): Promise<Response> {
+  const asked = await bodyOf<ApplyRequest>(request, applyRequest);
+  const { resources, problems } = readFiles(asked.files);
+  refuseErrors(problems);
+  return change(request, env, asked, (current) => ({
+    ...planApply(current, resources, { prune: asked.prune ?? false, now: Date.now() }),
+    problems,
+  }));
+}
+
+/** Named for its route; `delete` is no name for a function. */
+export async function remove(request: Request, env: Env): Promise<Response> {
+  const asked = await bodyOf<DeleteRequest>(request, deleteRequest);
+  return change(request, env, asked, (current) => planDelete(current, asked.refs));
+}
+
+export async function rollback(request: Request, env: Env): Promise<Response> {
+  const {
+    to,
+    message = `Roll back to epoch ${to}`,
+    ...asked
+  } = await bodyOf<RollbackRequest>(request, rollbackRequest);
+  const old = await config(env).read(to);
+  if (!old) throw new Refusal("not-found", { detail: `There is no epoch ${to}.` });
+  return change(request, env, { ...asked, message }, (current) => planRollback(current, resourcesOf(old.bodies)));
+}
+
+/**
+ * Commits what `propose` makes of the mesh in force. Losing against another commit means working the plan out again on
+ * what that one left, so no change is lost and none is half of one; with If-Match it is refused instead.
+ */
+async function change(
+  request: Request,
+  env: Env,
+  asked: Asked,
+  propose: (current: readonly Resource[]) => Proposal,
+): Promise<Response> {
+  const wanted = baseOf(request);
+  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+    if (attempt > 0) await scheduler.wait(Math.random() * 10 * Math.min(attempt, 10));
+    const stored = await config(env).read();
+    if (!stored) throw new Error("the Config object has no epoch in force");
+    const { epoch: base, hash, bodies } = stored;
+    if (wanted !== undefined && wanted !== base) throw new Refusal("epoch-mismatch", { epoch: base });
+
+    const plan = propose(resourcesOf(bodies));
+    const next = await compiled(plan.resources);
+    const problems = [...(plan.problems ?? []), ...next.problems].toSorted(byPlace);
+    refuseErrors(problems);
+    const results = plan.changes.map((step) => resultOf(step, asked.dryRun ?? false));
+
+    const differs = plan.changes.some(({ action }) => action !== "unchanged");
+    // A newer control may compile the same resources to another snapshot: that is a change, though of no resource.
+    const changed = differs || (base > 0 && next.hash !== hash);
+    if (asked.dryRun) return answer({ epoch: base, hash, changed, results, problems });
+    if (!changed) {
+      const mended = await mend(env, { epoch: base, hash });
+      return answer({ ...mended, changed, results, problems: [...problems, ...mended.problems] });
+    }
+
+    if ((await config(env).head()).epoch === base) {
+      await storeSnapshot(env, next, base);
+      const { author = "unknown", message = "" } = asked;
+      const committed = await config(env).commit({
+        base,
+        hash: next.hash,
+        author,
+        message,
+        at: Date.now(),
+        ...edits(plan),
+        ...tally(plan.changes),
+      });
+      if (committed.ok) {
+        const warnings = await announce(env);
+        const { epoch } = committed;
+        return answer({ epoch, hash: next.hash, changed, results, problems: [...problems, ...warnings] });
+      }
+    }
+  }
+  const detail = "Too many changes at once. Nothing of this one was made; try again.";
+  throw new Refusal("unavailable", { detail }, { headers: { "retry-after": "1" } });
+}
+
+async function storeSnapshot(env: Env, { hash, text }: { hash: string; text: string }, epoch: number): Promise<void> {
+  try {
+    await putSnapshot(env, hash, text);
+  } catch (error) {
+    console.error(error);
+    const detail = `KV did not take the snapshot. Nothing was changed: epoch ${epoch} stays in force. Try again.`;
+    throw new Refusal("unavailable", { detail, epoch }, { headers: { "retry-after": "1" } });
+  }
+}
+
+function edits({ changes }: Plan): { puts: { key: string; body: string }[]; deletes: string[] } {
+  const puts: { key: string; body: string }[] = [];
+  const deletes: string[] = [];
+  for (const step of changes) {
+    if (step.action === "deleted") deletes.push(keyOf(step.before));
+    else if (step.action !== "unchanged") puts.push({ key: keyOf(step.after), body: canonicalJson(step.after) });
+  }
+  return { puts, deletes };
+}
+
+function refuseErrors(problems: readonly Problem[]): void {
+  if (problems.some(({ severity }) => severity === "error")) throw new Refusal("invalid-configuration", { problems });
+}
+
+const resourcesOf = (bodies: readonly string[]): Resource[] => bodies.map((body) => JSON.parse(body) as Resource);
+
+const answer = (response: ChangeResponse): Response =>
+  Response.json(response, { headers: { etag: `"${response.epoch}"` } });

@@ -1,0 +1,13 @@
+import type { ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+
+export type Env = {
+  readonly SNAPSHOTS: KVNamespace;
+  readonly CONFIG: DurableObjectNamespace<ConfigObject>;
+  readonly FLEET: DurableObjectNamespace<FleetObject>;
+  /** A secret, 16 characters or more. Without it control answers no one. */
+  readonly CONTROL_TOKEN?: string;
+};
+
+// A fresh stub per call: one that has thrown stays broken, and none may be shared between requests.
+export const config = (env: Env): DurableObjectStub<ConfigObject> => env.CONFIG.getByName("config");
+export const fleet = (env: Env): DurableObjectStub<FleetObject> => env.FLEET.getByName("fleet");

@@ -1,0 +1,59 @@
+import { Hono } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { apply, remove, rollback } from "./apply.ts";
+import { refusalFor } from "./auth.ts";
+import { check } from "./check.ts";
+import type { Env } from "./env.ts";
+import { publish, publishNow } from "./publish.ts";
+import { edges, history, resources, snapshot } from "./read.ts";
+import { answer, answerTo } from "./refusal.ts";
+
+type Handler = (request: Request, env: Env) => Promise<Response>;
+
+/** For holders of CONTROL_TOKEN. There is nothing for anyone else: not even that a path does not exist. */
+const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, handler: Handler])[] = [
+  ["POST", "/v1/apply", apply],
+  ["POST", "/v1/delete", remove],
+  ["POST", "/v1/rollback", rollback],
+  ["POST", "/v1/publish", async (_request, env) => Response.json(await publishNow(env))],
+  ["GET", "/v1/resources", resources],
+  ["GET", "/v1/history", history],
+  ["GET", "/v1/edges", edges],
+  ["GET", "/v1/snapshot", snapshot],
+  ["GET", "/v1/check", check],
+];
+
+const app = new Hono<{ Bindings: Env }>();
+
+app.use(async (context, next) => {
+  await next();
+  // A token's answers belong to no cache, and are never a page.
+  context.header("cache-control", "no-store");
+  context.header("x-content-type-options", "nosniff");
+});
+app.use(async (context, next) => {
+  const refusal = await refusalFor(context.req.header("authorization") ?? null, context.env.CONTROL_TOKEN);
+  if (refusal) return refusal;
+  return next();
+});
+app.use(
+  methodNotAllowed({
+    app,
+    onMethodNotAllowed: (_context, methods) => {
+      const allow = methods.join(", ");
+      return answer("invalid-request", { detail: `Allowed here: ${allow}` }, { status: 405, headers: { allow } });
+    },
+  }),
+);
+for (const [method, path, handler] of FOR_OPERATORS) {
+  app.on(method, path, (context) => handler(context.req.raw, context.env));
+}
+app.notFound(() => answer("not-found"));
+app.onError((error) => answerTo(error));
+
+export default {
+  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  async scheduled(_controller, env) {
+    await publish(env);
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,133 @@
+/**
+ * Publication: the Config object has the truth, KV has what edges read, the fleet object spreads the news.
+ * The order is blob, commit, pointer: the pointer never names a blob that was not written before it.
+ */
+import type { Pointer, PublishResponse } from "../../mesh/api.ts";
+import { parsePointer } from "../../mesh/pointer.ts";
+import type { Problem } from "../../mesh/problem.ts";
+import type { Resource } from "../../mesh/resources/resource.ts";
+import { POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
+import { config, type Env, fleet } from "./env.ts";
+import { Refusal } from "./refusal.ts";
+import { compiled, publishedText } from "./snapshot.ts";
+
+/** How often an apply writes the pointer again because another one was quicker. */
+const MAX_ROUNDS = 10;
+
+/** Before a commit. A listing is no read of the key: reading a missing key makes KV remember it as missing for a minute. */
+export async function putSnapshot(env: Env, hash: string, text: string): Promise<void> {
+  const key = snapshotKey(hash);
+  const { keys } = await env.SNAPSHOTS.list({ prefix: key, limit: 1 });
+  if (keys.length === 0) await env.SNAPSHOTS.put(key, text);
+}
+
+/**
+ * After a commit: tells the fleet, then moves the pointer. The commit stands whatever happens here, so failures are
+ * warnings; KV takes one write a second for a key, so they are to be expected. `publish` mends them within a minute.
+ */
+export async function announce(env: Env): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  try {
+    await fleet(env).announce(await config(env).head());
+  } catch (error) {
+    console.error(error);
+    problems.push(warning("the fleet object did not answer: edges learn of this epoch from KV, within about a minute"));
+  }
+  try {
+    await movePointer(env);
+  } catch (error) {
+    console.error(error);
+    problems.push(warning("the pointer in KV could not be written: edges learn of this epoch from the fleet object"));
+  }
+  return problems;
+}
+
+/** Makes KV and the fleet say what the Config object says. Does nothing before the first apply. */
+export async function publish(env: Env): Promise<PublishResponse> {
+  const head = await config(env).head();
+  // Whatever KV still names then is a last good snapshot from before the loss of the Config object: better than none.
+  if (head.epoch === 0) return { ...head, mended: [] };
+
+  const mended: ("snapshot" | "pointer")[] = [];
+  let inForce: Pointer = head;
+  if ((await publishedText(env, head)) === undefined) {
+    inForce = await rewriteSnapshot(env);
+    mended.push("snapshot");
+  }
+  const pointer = parsePointer(await env.SNAPSHOTS.get(POINTER_KEY));
+  if (pointer?.epoch !== inForce.epoch || pointer.hash !== inForce.hash) {
+    await movePointer(env);
+    mended.push("pointer");
+  }
+  await fleet(env).announce(inForce);
+  return { ...inForce, mended };
+}
+
+/** `publish` for an operator, who is to hear that it failed rather than that control did. */
+export async function publishNow(env: Env): Promise<PublishResponse> {
+  try {
+    return await publish(env);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    console.error(error);
+    throw new Refusal("unavailable", {
+      detail: "KV or a state object did not answer; the next minute's tick tries again.",
+    });
+  }
+}
+
+/** `publish` for an apply that found nothing to change: it has succeeded whatever becomes of KV. */
+export async function mend(env: Env, head: Pointer): Promise<Pointer & { readonly problems: readonly Problem[] }> {
+  try {
+    const { epoch, hash } = await publish(env);
+    return { epoch, hash, problems: [] };
+  } catch (error) {
+    console.error(error);
+    return { ...head, problems: [warning("KV could not be checked; control tries again within a minute")] };
+  }
+}
+
+/** The snapshot that the stored resources compile to. */
+export async function recompiled(env: Env): Promise<Pointer & { readonly text: string; readonly newHash: string }> {
+  const stored = await config(env).read();
+  if (!stored) throw new Error("the Config object has no epoch in force");
+  const { epoch, hash, bodies } = stored;
+  const { text, hash: newHash } = await compiled(bodies.map((body) => JSON.parse(body) as Resource));
+  return { epoch, hash, text, newHash };
+}
+
+async function rewriteSnapshot(env: Env): Promise<Pointer> {
+  const { epoch, hash, text, newHash } = await recompiled(env);
+  // Not by putSnapshot: the blob may be there and be corrupt.
+  await env.SNAPSHOTS.put(snapshotKey(newHash), text);
+  if (newHash === hash) return { epoch, hash };
+  // Another release of control compiled the lost one, and its bytes cannot be had again: equal resources, new epoch.
+  const { ok } = await config(env).commit({
+    base: epoch,
+    hash: newHash,
+    author: "control",
+    message: `Recompiled: the snapshot of epoch ${epoch} was lost`,
+    at: Date.now(),
+    puts: [],
+    deletes: [],
+    created: 0,
+    configured: 0,
+    deleted: 0,
+  });
+  if (!ok) throw new Refusal("unavailable", { detail: "An apply came in between. Try again." });
+  return { epoch: epoch + 1, hash: newHash };
+}
+
+/** Two applies may write in the wrong order; whoever wrote what is no longer the newest epoch writes again. */
+async function movePointer(env: Env): Promise<void> {
+  let head = await config(env).head();
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const { epoch, hash } = head;
+    await env.SNAPSHOTS.put(POINTER_KEY, JSON.stringify({ epoch, hash } satisfies Pointer));
+    head = await config(env).head();
+    if (head.epoch === epoch) return;
+  }
+  throw new Error(`the pointer was overtaken by ${MAX_ROUNDS} applies; the next publication moves it`);
+}
+
+const warning = (message: string): Problem => ({ severity: "warning", code: "not-published", message });
