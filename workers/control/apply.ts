@@ -90,9 +90,9 @@ async function change(
         ...tally(plan.changes),
       });
       if (committed.ok) {
-        const warnings = await announce(env);
-        const { epoch } = committed;
-        return answer({ epoch, hash: next.hash, changed, results, problems: [...problems, ...warnings] });
+        const now = { epoch: committed.epoch, hash: next.hash };
+        const warnings = await announce(env, now);
+        return answer({ ...now, changed, results, problems: [...problems, ...warnings] });
       }
     }
   }

@@ -25,16 +25,16 @@ export async function putSnapshot(env: Env, hash: string, text: string): Promise
  * After a commit: tells the fleet, then moves the pointer. The commit stands whatever happens here, so failures are
  * warnings; KV takes one write a second for a key, so they are to be expected. `publish` mends them within a minute.
  */
-export async function announce(env: Env): Promise<readonly Problem[]> {
+export async function announce(env: Env, committed: Pointer): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   try {
-    await fleet(env).announce(await config(env).head());
+    await fleet(env).announce(committed);
   } catch (error) {
     console.error(error);
     problems.push(warning("the fleet object did not answer: edges learn of this epoch from KV, within about a minute"));
   }
   try {
-    await movePointer(env);
+    await movePointer(env, committed);
   } catch (error) {
     console.error(error);
     problems.push(warning("the pointer in KV could not be written: edges learn of this epoch from the fleet object"));
@@ -56,7 +56,7 @@ export async function publish(env: Env): Promise<PublishResponse> {
   }
   const pointer = parsePointer(await env.SNAPSHOTS.get(POINTER_KEY));
   if (pointer?.epoch !== inForce.epoch || pointer.hash !== inForce.hash) {
-    await movePointer(env);
+    await movePointer(env, inForce);
     mended.push("pointer");
   }
   await fleet(env).announce(inForce);
@@ -119,13 +119,12 @@ async function rewriteSnapshot(env: Env): Promise<Pointer> {
 }
 
 /** Two applies may write in the wrong order; whoever wrote what is no longer the newest epoch writes again. */
-async function movePointer(env: Env): Promise<void> {
-  let head = await config(env).head();
+async function movePointer(env: Env, to: Pointer): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { epoch, hash } = head;
+    const { epoch, hash } = to;
     await env.SNAPSHOTS.put(POINTER_KEY, JSON.stringify({ epoch, hash } satisfies Pointer));
-    head = await config(env).head();
-    if (head.epoch === epoch) return;
+    to = await config(env).head();
+    if (to.epoch === epoch) return;
   }
   throw new Error(`the pointer was overtaken by ${MAX_ROUNDS} applies; the next publication moves it`);
 }
