@@ -9,7 +9,7 @@ import { config, type Env } from "./env.ts";
 import { announce, mend, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
-import { compiled } from "./snapshot.ts";
+import { compiled, meshAt, meshInForce } from "./snapshot.ts";
 
 /** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
 const MAX_TRIES = 40;
@@ -39,9 +39,9 @@ export async function rollback(request: Request, env: Env): Promise<Response> {
     message = `Roll back to epoch ${to}`,
     ...asked
   } = await bodyOf<RollbackRequest>(request, rollbackRequest);
-  const old = await config(env).read(to);
+  const old = await meshAt(env, to);
   if (!old) throw new Refusal("not-found", { detail: `There is no epoch ${to}.` });
-  return change(request, env, { ...asked, message }, (current) => planRollback(current, resourcesOf(old.bodies)));
+  return change(request, env, { ...asked, message }, (current) => planRollback(current, old.resources));
 }
 
 /**
@@ -57,12 +57,10 @@ async function change(
   const wanted = baseOf(request);
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await scheduler.wait(Math.random() * 10 * Math.min(attempt, 10));
-    const stored = await config(env).read();
-    if (!stored) throw new Error("the Config object has no epoch in force");
-    const { epoch: base, hash, bodies } = stored;
+    const { epoch: base, hash, resources } = await meshInForce(env);
     if (wanted !== undefined && wanted !== base) throw new Refusal("epoch-mismatch", { epoch: base });
 
-    const plan = propose(resourcesOf(bodies));
+    const plan = propose(resources);
     const next = await compiled(plan.resources);
     const problems = [...(plan.problems ?? []), ...next.problems].toSorted(byPlace);
     refuseErrors(problems);
@@ -123,8 +121,6 @@ function edits({ changes }: Plan): { puts: { key: string; body: string }[]; dele
 function refuseErrors(problems: readonly Problem[]): void {
   if (problems.some(({ severity }) => severity === "error")) throw new Refusal("invalid-configuration", { problems });
 }
-
-const resourcesOf = (bodies: readonly string[]): Resource[] => bodies.map((body) => JSON.parse(body) as Resource);
 
 const answer = (response: ChangeResponse): Response =>
   Response.json(response, { headers: { etag: `"${response.epoch}"` } });

@@ -5,11 +5,10 @@
 import type { Pointer, PublishResponse } from "../../mesh/api.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
 import type { Problem } from "../../mesh/problem.ts";
-import type { Resource } from "../../mesh/resources/resource.ts";
 import { POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
-import { compiled, publishedText } from "./snapshot.ts";
+import { compiled, meshInForce, publishedText } from "./snapshot.ts";
 
 /** How often an apply writes the pointer again because another one was quicker. */
 const MAX_ROUNDS = 10;
@@ -89,10 +88,8 @@ export async function mend(env: Env, head: Pointer): Promise<Pointer & { readonl
 
 /** The snapshot that the stored resources compile to. */
 export async function recompiled(env: Env): Promise<Pointer & { readonly text: string; readonly newHash: string }> {
-  const stored = await config(env).read();
-  if (!stored) throw new Error("the Config object has no epoch in force");
-  const { epoch, hash, bodies } = stored;
-  const { text, hash: newHash } = await compiled(bodies.map((body) => JSON.parse(body) as Resource));
+  const { epoch, hash, resources } = await meshInForce(env);
+  const { text, hash: newHash } = await compiled(resources);
   return { epoch, hash, text, newHash };
 }
 

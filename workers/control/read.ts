@@ -1,26 +1,22 @@
 /** What control shows: nothing here changes anything. */
 import type { EdgesResponse, HistoryResponse, Pointer, ResourcesResponse, SnapshotResponse } from "../../mesh/api.ts";
-import type { Resource } from "../../mesh/resources/resource.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { recompiled } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { historyQuery, noQuery, queryOf, resourcesQuery } from "./request.ts";
-import { publishedText } from "./snapshot.ts";
+import { meshInForce, publishedText } from "./snapshot.ts";
 
 export async function resources(request: Request, env: Env): Promise<Response> {
   const { kind, namespace, name } = queryOf(request, resourcesQuery);
-  const stored = await config(env).read();
-  if (!stored) throw new Error("the Config object has no epoch in force");
-  const items = stored.bodies
-    .map((body) => JSON.parse(body) as Resource)
-    .filter(
-      (resource) =>
-        (kind === undefined || resource.kind === kind) &&
-        (namespace === undefined || resource.metadata.namespace === namespace) &&
-        (name === undefined || resource.metadata.name === name),
-    );
-  return Response.json({ epoch: stored.epoch, items } satisfies ResourcesResponse, {
-    headers: { etag: `"${stored.epoch}"` },
+  const { epoch, resources: all } = await meshInForce(env);
+  const items = all.filter(
+    (resource) =>
+      (kind === undefined || resource.kind === kind) &&
+      (namespace === undefined || resource.metadata.namespace === namespace) &&
+      (name === undefined || resource.metadata.name === name),
+  );
+  return Response.json({ epoch, items } satisfies ResourcesResponse, {
+    headers: { etag: `"${epoch}"` },
   });
 }
 

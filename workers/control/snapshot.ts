@@ -5,7 +5,7 @@ import { compile } from "../../mesh/compile/compile.ts";
 import type { Problem } from "../../mesh/problem.ts";
 import { type Resource, titleOf } from "../../mesh/resources/resource.ts";
 import { MAX_SNAPSHOT_BYTES, snapshotKey } from "../../mesh/snapshot.ts";
-import type { Env } from "./env.ts";
+import { config, type Env } from "./env.ts";
 
 /** A row of the Config object holds 2 MB; the rest is for the row's hash. */
 const MAX_RESOURCE_BYTES = 2_000_000 - 1024;
@@ -13,6 +13,22 @@ const MAX_RESOURCE_BYTES = 2_000_000 - 1024;
 const MAX_MESH_BYTES = 15 * 1024 * 1024;
 
 export type Compiled = { readonly text: string; readonly hash: string; readonly problems: readonly Problem[] };
+
+export type Mesh = Pointer & { readonly resources: readonly Resource[] };
+
+/** What was applied up to `epoch`, by default the one in force; undefined for an epoch that never was. */
+export async function meshAt(env: Env, epoch?: number): Promise<Mesh | undefined> {
+  const stored = await config(env).read(epoch);
+  if (!stored) return undefined;
+  const { hash, bodies } = stored;
+  return { epoch: stored.epoch, hash, resources: bodies.map((body) => JSON.parse(body) as Resource) };
+}
+
+export async function meshInForce(env: Env): Promise<Mesh> {
+  const mesh = await meshAt(env);
+  if (!mesh) throw new Error("the Config object has no epoch in force");
+  return mesh;
+}
 
 /** Compiles the whole mesh. A problem of severity error means that it must not be committed. */
 export async function compiled(resources: readonly Resource[]): Promise<Compiled> {

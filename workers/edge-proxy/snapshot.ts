@@ -4,9 +4,8 @@
  * brought along. Each is used only if its bytes have the hash that the pointer names; one that does not load is
  * refused and reported, and the one in force stays.
  */
-import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
+import type { EdgeReport, Pointer, SnapshotSource } from "../../mesh/api.ts";
 import { decode, MAX_SNAPSHOT_BYTES, POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
-import type { FleetObject } from "../../durable-objects/index.ts";
 import type { Active, Isolate } from "./isolate.ts";
 import bundled from "./last-good.json" with { type: "json" };
 import { proxy } from "./proxy.ts";
@@ -15,7 +14,7 @@ import { within } from "./within.ts";
 export type Stores = {
   readonly kv: KVNamespace;
   /** A fresh stub a call. */
-  readonly fleet: () => Pick<FleetObject, "checkIn">;
+  readonly fleet: () => { checkIn(report: EdgeReport): Promise<Pointer> };
   readonly cache: Cache;
   /** What this deployment calls itself, and the data centre it runs in. */
   readonly name: string;
