@@ -80,7 +80,8 @@ function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
   return {
     now: Date.now,
     random: Math.random,
-    fetch,
+    // Called as a method of this object, the global itself would refuse.
+    fetch: (url, init) => fetch(url, init),
     binding: (name) => (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name],
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),

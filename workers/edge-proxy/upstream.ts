@@ -32,7 +32,8 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
     // A binding decides by itself where the request goes, so that the URL can carry the host that the caller asked for.
     return await binding.fetch(`https://${call.hostname}${call.path}${call.search}`, init);
   } catch (error) {
-    if (error instanceof Denied || call.signal?.aborted) throw error;
+    // A TypeError is ours: the request could not be made. What the network does to it comes as a plain Error.
+    if (error instanceof Denied || error instanceof TypeError || call.signal?.aborted) throw error;
     throw new Denied({ cause: "upstream-unreachable" });
   }
 }
