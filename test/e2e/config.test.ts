@@ -58,7 +58,7 @@ it(
       const { epoch, changed } = await mesh.control.apply(stamped(i));
       expect(changed).toBe(true);
       epochs.add(epoch);
-      await pause(start + (i + 1) * 100 - performance.now());
+      await pause(Math.max(0, start + (i + 1) * 100 - performance.now()));
     }
     const took = performance.now() - start;
     running = false;

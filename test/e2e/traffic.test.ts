@@ -30,7 +30,7 @@ beforeAll(async () => {
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify({ url: request.url, method: request.method, headers, body }));
   });
-  other = await upstream("other");
+  other = await upstream("other", (_, response) => void response.setHeader("content-length", 5).end("other"));
   odd = await streaming((request, response) => {
     if (request.url === "/reset") return void request.socket.resetAndDestroy();
     if (request.url === "/slow") return;
