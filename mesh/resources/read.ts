@@ -15,15 +15,35 @@ import { validate } from "./validate.ts";
 type Path = readonly PropertyKey[];
 /** Where a path of a document stands; the nearest ancestor when the path itself is absent. */
 type Locate = (path: Path) => NonNullable<Problem["at"]>;
-type Reading = { readonly resources: Resource[]; readonly problems: Problem[]; readonly seen: Map<string, string> };
+type Reading = {
+  readonly resources: Resource[];
+  readonly problems: Problem[];
+  readonly seen: Map<string, string>;
+  /** Of each resource, by its title. */
+  readonly places: Map<string, Locate>;
+};
 
 /** A stored body must fit a row of the Config object (2 MB); the rest is room for the row's other columns. */
 const MAX_RESOURCE_BYTES = 1_900_000;
 
-export function readFiles(files: readonly SourceFile[]): { resources: Resource[]; problems: Problem[] } {
-  const reading: Reading = { resources: [], problems: [], seen: new Map() };
+export type Read = {
+  readonly resources: Resource[];
+  readonly problems: Problem[];
+  /** Gives a problem that was found later, in compile, its place in the files; one about other resources stays as it is. */
+  readonly locate: (problem: Problem) => Problem;
+};
+
+export function readFiles(files: readonly SourceFile[]): Read {
+  const reading: Reading = { resources: [], problems: [], seen: new Map(), places: new Map() };
   for (const file of files) readFile(file, reading);
-  return { resources: reading.resources, problems: reading.problems.sort(byPlace) };
+  return {
+    resources: reading.resources,
+    problems: reading.problems.sort(byPlace),
+    locate: (problem) => {
+      const place = problem.at ? undefined : reading.places.get(problem.resource ?? "");
+      return place ? { ...problem, at: place(parsePath(problem.path ?? "metadata")) } : problem;
+    },
+  };
 }
 
 function readFile({ name, text }: SourceFile, reading: Reading): void {
@@ -139,6 +159,7 @@ function readResource(value: Record<string, unknown>, path: Path, locate: Locate
     return;
   }
   reading.seen.set(keyOf(resource), `${at.file}:${at.line}:${at.col}`);
+  reading.places.set(titleOf(resource), (inner) => locate([...path, ...inner]));
   reading.resources.push(resource);
 }
 
@@ -189,6 +210,13 @@ export function showPath(path: Path): string {
     return text === "" ? key : `${text}.${key}`;
   }, "");
 }
+
+/** What `showPath` showed. */
+const parsePath = (text: string): Path =>
+  [...text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|[^.[\]]+/g)].map(([part, index, quoted]) => {
+    if (index !== undefined) return Number(index);
+    return quoted === undefined ? part : (JSON.parse(quoted) as string);
+  });
 
 function locator(document: Document, lines: LineCounter, file: string): Locate {
   return (path) => {
