@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { contextNamed, readContexts } from "./contexts.ts";
 import { Failure, usage } from "./failure.ts";
-import { say } from "./terminal.ts";
 
 export type ConnectionOptions = { readonly control?: string; readonly context?: string; readonly insecure?: boolean };
 
@@ -15,7 +14,7 @@ export type Connection = {
 };
 
 /**
- * In this order: `--control`, SELVEDGE_CONTROL, `--context`, the nearest `.selvedge/local.json`, the current context.
+ * In this order: `--control` or `--context`, SELVEDGE_CONTROL, the nearest `.selvedge/local.json`, the current context.
  * Throws a Failure when none is there, or when the token would cross a network in the clear.
  */
 export async function findConnection(
@@ -34,10 +33,12 @@ export async function findConnection(
 
 async function firstFound(options: ConnectionOptions, env: NodeJS.ProcessEnv, cwd: string): Promise<Connection> {
   const envToken = env["SELVEDGE_TOKEN"]?.trim() || undefined;
-  const explicit = options.control ?? (env["SELVEDGE_CONTROL"] || undefined);
+  if (options.control !== undefined && options.context !== undefined)
+    throw usage("--control and --context both name a control plane; give one of them");
+  const explicit =
+    options.control ?? (options.context === undefined ? env["SELVEDGE_CONTROL"] || undefined : undefined);
   if (explicit !== undefined) {
     const from = options.control === undefined ? "SELVEDGE_CONTROL" : "--control";
-    if (options.context !== undefined) say(`warning: ${from} decides, --context ${options.context} is not used`);
     return { url: controlUrl(explicit, from), token: envToken, from };
   }
   if (options.context === undefined) {

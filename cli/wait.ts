@@ -1,10 +1,10 @@
-/** `--wait`: not done until every edge that reported in runs the epoch. */
+/** `--wait`: not done until every edge that has traffic runs the epoch. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option, type Command } from "commander";
 import type { EdgesResponse, EdgeStatus, Pointer } from "../mesh/api.ts";
-import { muster } from "../mesh/fleet.ts";
+import { IDLE_AFTER_MS, muster } from "../mesh/fleet.ts";
 import type { Control } from "./client.ts";
-import { age, parseDuration } from "./duration.ts";
+import { parseDuration } from "./duration.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { count, printable, say } from "./terminal.ts";
 
@@ -13,7 +13,7 @@ const POLL = 250;
 
 export const waitOptions = (command: Command): Command =>
   command
-    .option("--wait", "return only when every edge that reported in runs the new epoch")
+    .option("--wait", "return only when every edge with traffic runs the new epoch")
     .addOption(
       new Option("--timeout <duration>", "how long --wait waits").argParser(parseDuration).default(30_000, "30s"),
     );
@@ -26,14 +26,15 @@ export async function waitForEdges(control: Control, wanted: Pointer, timeoutMs:
   for (;;) {
     const late = performance.now() >= deadline;
     const edges = await control.get<EdgesResponse>("/edges").then(
-      (answer) => answer.edges,
+      // An idle edge learns nothing until its next request, and looks before it serves that one.
+      (answer) => answer.edges.filter(({ ageMs }) => ageMs < IDLE_AFTER_MS),
       (error: unknown) => {
         // One poll may fail while control restarts; only the last one's failure is the command's.
         if (late) throw error;
       },
     );
     if (edges?.length === 0) {
-      say(`no edge has reported in within the last minute: epoch ${epoch} is published, and no edge has confirmed it`);
+      say(`no edge with traffic has reported in: epoch ${epoch} is published, and no edge has confirmed it`);
       return;
     }
     if (edges) {
@@ -59,7 +60,7 @@ export async function waitForEdges(control: Control, wanted: Pointer, timeoutMs:
 function notFollowed(edges: readonly EdgeStatus[], wanted: Pointer, timeoutMs: number): Failure {
   const { stale, refused } = muster(edges, wanted);
   const lines = [
-    ...stale.map((edge) => `${titleOf(edge)} ${behind(edge, timeoutMs)}`),
+    ...stale.map((edge) => `${titleOf(edge)} has not followed (at ${edge.epoch})`),
     ...refused.map(
       (edge) => `${titleOf(edge)} refused epoch ${edge.nack?.epoch}: ${edge.nack?.reason} (stays at ${edge.epoch})`,
     ),
@@ -70,11 +71,5 @@ function notFollowed(edges: readonly EdgeStatus[], wanted: Pointer, timeoutMs: n
     lines.map(printable),
   );
 }
-
-/** An edge without traffic says nothing and learns nothing, which is another matter than one that lags. */
-const behind = ({ epoch, ageMs }: EdgeStatus, waitedMs: number): string =>
-  ageMs < waitedMs
-    ? `has not followed (at ${epoch})`
-    : `has been silent for ${age(ageMs)} (at ${epoch}): without traffic it takes an epoch with its next request`;
 
 const titleOf = ({ name, colo, id }: EdgeStatus): string => `${name} ${colo} ${id}`;

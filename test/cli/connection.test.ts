@@ -38,8 +38,8 @@ describe("which control plane", () => {
       "work/deep/er/file": "",
     });
     const args = {
-      "--control": ["--control", control.url, "--context", "prod"],
-      SELVEDGE_CONTROL: ["--context", "prod"],
+      "--control": ["--control", control.url],
+      SELVEDGE_CONTROL: [],
       "context prod": ["--context", "prod"],
       "local.json": [],
       "context staging": [],
@@ -54,10 +54,16 @@ describe("which control plane", () => {
         ...(explicit ? { SELVEDGE_TOKEN: TOKEN } : {}),
       },
     });
-    // A flag that is not followed is said, never passed over.
-    const warning = explicit ? `warning: ${from} decides, --context prod is not used\n` : "";
-    expect(run).toMatchObject({ stderr: warning, code: 0 });
+    expect(run).toMatchObject({ stderr: "", code: 0 });
     expect(control.asked).toHaveLength(1);
+  });
+
+  it("is the flag's, whatever the environment says; two flags that differ are refused", async () => {
+    await using control = await FakeControl.start(script);
+    const both = await selvedge("history --context nope --control http://127.0.0.1:2", { control });
+    expect(both).toMatchObject({ code: 64, stderr: expect.stringContaining("both name a control plane") as string });
+    const flag = await selvedge("history --context nope", { control, env: { SELVEDGE_CONTROL: control.url } });
+    expect(flag.stderr).toContain("nope");
   });
 
   it("is a clear question when there is none", async () => {

@@ -14,16 +14,24 @@ import { compiled, meshAt, meshInForce } from "./snapshot.ts";
 /** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
 const MAX_TRIES = 40;
 
-type Proposal = Plan & { readonly problems?: readonly Problem[] };
+type Proposal = Plan & {
+  readonly problems?: readonly Problem[];
+  /** Of what compiling the whole mesh found, what this change is to be told. */
+  readonly concerning?: (found: readonly Problem[]) => readonly Problem[];
+};
 type Asked = Pick<ApplyRequest, "dryRun" | "author" | "message">;
 
 export async function apply(request: Request, env: Env): Promise<Response> {
   const asked = await bodyOf<ApplyRequest>(request, applyRequest);
-  const { resources, problems } = readFiles(asked.files);
+  const { resources, problems, locate } = readFiles(asked.files);
   refuseErrors(problems);
+  // Warnings about what these files do not touch are `selvedge analyze`'s to tell; errors stand in the way of everyone.
+  const concerning: Proposal["concerning"] = (found) =>
+    found.map(locate).filter(({ at, resource, severity }) => at ?? (resource === undefined || severity === "error"));
   return change(request, env, asked, (current) => ({
     ...planApply(current, resources, { prune: asked.prune ?? false, now: Date.now() }),
     problems,
+    concerning,
   }));
 }
 
@@ -62,7 +70,8 @@ async function change(
 
     const plan = propose(resources);
     const next = await compiled(plan.resources);
-    const problems = [...(plan.problems ?? []), ...next.problems].toSorted(byPlace);
+    const found = plan.concerning?.(next.problems) ?? next.problems;
+    const problems = [...(plan.problems ?? []), ...found].toSorted(byPlace);
     refuseErrors(problems);
     const results = plan.changes.map((step) => resultOf(step, asked.dryRun ?? false));
 

@@ -1,5 +1,6 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
 import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
+import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { deny, type Ingress } from "./proxy.ts";
@@ -22,9 +23,8 @@ export interface Env {
 }
 
 const RESERVED = "/.well-known/selvedge/";
-/** An isolate that slept looks before it serves; a store that is slow or away delays it by no more than this. */
-const SLEPT_MS = 60_000;
-const WAIT_AFTER_SLEEP_MS = 250;
+/** An isolate that was idle looks before it serves; a store that is slow or away delays it by no more than this. */
+const WAIT_AFTER_IDLE_MS = 250;
 /** A look that has not come back by then was cut off with its request. */
 const LOOK_LIMIT_MS = 10_000;
 
@@ -63,7 +63,7 @@ async function refresh(mine: Isolate, env: Env, request: Request, context: Execu
     mine.lookingUntil = 0;
   });
   context.waitUntil(looking);
-  if (age > SLEPT_MS) await within(looking, WAIT_AFTER_SLEEP_MS).catch(() => {});
+  if (age > IDLE_AFTER_MS) await within(looking, WAIT_AFTER_IDLE_MS).catch(() => {});
 }
 
 function stores(env: Env, { cf }: Request): Stores {
