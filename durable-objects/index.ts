@@ -1,5 +1,7 @@
+/** The state Worker: what the mesh remembers. It answers to bindings alone. */
+export { BreakerObject } from "./breaker.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
+export { RateLimitObject } from "./rate-limit.ts";
 
-// Objects answer to bindings only.
 export default { fetch: () => new Response(null, { status: 404 }) } satisfies ExportedHandler;

@@ -27,7 +27,7 @@ export type Active = {
 
 export const newIsolate = (id: string): Isolate => ({
   id,
-  memory: newMemory(),
+  memory: newMemory(id),
   active: undefined,
   lookedAt: 0,
   lookingUntil: 0,

@@ -1,4 +1,45 @@
-/** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
-export type Memory = Record<never, never>;
+import type { Breaker } from "../../mesh/policies/breaker.ts";
+import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 
-export const newMemory = (): Memory => ({});
+/** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
+export type Memory = {
+  /** The isolate's own name among all isolates. */
+  readonly id: string;
+  /** The last number given: with `id` it names a message, a permit or a holder, once and for all. */
+  seq: number;
+  readonly circuits: Map<string, Circuit>;
+  /** By bucket. */
+  readonly holders: Map<string, Holder>;
+};
+
+/** This isolate's view of one circuit. */
+export type Circuit = {
+  view: Breaker;
+  /** The view is not closed because of this isolate's own calls; the fleet has not said so. */
+  own: boolean;
+  /** Failures since the last success. */
+  consecutive: number;
+  /** Of the newest of the fleet's states that was heard. */
+  version: number;
+  /** Calls that are not reported yet, when the first of them was counted, and when the oldest began. */
+  unreported: { readonly ok: number; readonly failed: number; readonly since: number; readonly oldest: number };
+  /** No report before. */
+  reportAt: number;
+  /** A request waits to send the next report; one that has not by then was cut off. */
+  reporterUntil: number;
+};
+
+/** How long a request waits for a state object, at most. */
+export const STATE_TIMEOUT_MS = 250;
+
+/** Keys come from callers, who can make up any number of them. */
+const MOST_ENTRIES = 10_000;
+
+export const newMemory = (id: string): Memory => ({ id, seq: 0, circuits: new Map(), holders: new Map() });
+
+/** Sets `key`; a map that is full forgets its oldest. */
+export function remember<T>(map: Map<string, T>, key: string, value: T): T {
+  if (map.size >= MOST_ENTRIES && !map.has(key)) for (const oldest of map.keys()) if (map.delete(oldest)) break;
+  map.set(key, value);
+  return value;
+}

@@ -1,0 +1,6 @@
+declare namespace Cloudflare {
+  interface Env {
+    readonly BREAKER: DurableObjectNamespace<import("../../durable-objects/breaker.ts").BreakerObject>;
+    readonly RATE_LIMIT: DurableObjectNamespace<import("../../durable-objects/rate-limit.ts").RateLimitObject>;
+  }
+}

@@ -1,0 +1,298 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { BreakerReply, BreakerReport, ProbeReply, ProbeRequest } from "../../../durable-objects/breaker.ts";
+import type { Denial } from "../../../mesh/denial.ts";
+import { type Breaker, closed, describe as told, probe, report, settle } from "../../../mesh/policies/breaker.ts";
+import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
+import { breaker } from "../../../workers/edge-proxy/layers/breaker.ts";
+import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+import { callWith } from "./call.ts";
+
+const policy = { failures: 20, failureRatio: 0.5, windowMs: 10_000, openMs: 1000, maxOpenMs: 8000, probes: 1 };
+const layer = breaker({ kind: "breaker", circuit: "shop", ...policy });
+const fleetClosed: BreakerReply = { kind: "closed", version: 1, epoch: 3 };
+
+let memory: Memory;
+let reports: BreakerReport[];
+let probes: ProbeRequest[];
+let onReport: () => Promise<BreakerReply>;
+let onProbe: () => Promise<ProbeReply>;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  memory = newMemory("i1");
+  [reports, probes] = [[], []];
+  onReport = async () => fleetClosed;
+  onProbe = async () => ({ ...fleetClosed, granted: false });
+});
+afterEach(() => vi.useRealTimers());
+
+const object = () => ({
+  report: (message: BreakerReport) => (reports.push(message), onReport()),
+  probe: (message: ProbeRequest) => (probes.push(message), onProbe()),
+});
+const answering =
+  (status: number): Handler =>
+  async () =>
+    new Response(null, { status });
+const failing =
+  (denial: Denial): Handler =>
+  async () => {
+    throw new Denied(denial);
+  };
+/** The status, or the cause of the denial, or what else was thrown. */
+async function send(next: Handler, request?: Request): Promise<unknown> {
+  const call = callWith({ breaker: object }, { memory, ...(request && { request }) });
+  const result = await layer(next)(call).then(
+    ({ status }) => status,
+    (error: unknown) => (error instanceof Denied ? error.denial.cause : error),
+  );
+  await vi.advanceTimersByTimeAsync(0);
+  return result;
+}
+const view = () => memory.circuits.get("shop")!.view.kind;
+const fail = async (times: number) => {
+  for (let time = 0; time < times; time++) await send(answering(503));
+};
+const never = () => new Promise<never>(() => {});
+
+describe("while closed", () => {
+  it("asks nothing of the object, and tells it nothing of successes", async () => {
+    for (let time = 0; time < 50; time++) expect(await send(answering(200))).toBe(200);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([reports, probes]).toEqual([[], []]);
+  });
+
+  it.each<[string, Handler, number]>([
+    ["500", answering(500), 1],
+    ["503", answering(503), 1],
+    ["429", answering(429), 0],
+    ["404", answering(404), 0],
+    ["unreachable", failing({ cause: "upstream-unreachable" }), 1],
+    ["invalid", failing({ cause: "upstream-invalid" }), 1],
+    ["late", failing({ cause: "deadline-exceeded" }), 1],
+    ["refused by another layer", failing({ cause: "rate-limited", retryAfterMs: 1 }), 0],
+    ["without endpoint", failing({ cause: "no-endpoint" }), 0],
+    ["a bug", async () => Promise.reject(new TypeError("bug")), 0],
+  ])("an upstream that is or answers %s", async (_, next, failed) => {
+    await send(next);
+    expect(reports.map((one) => one.failed)).toEqual(failed ? [1] : []);
+  });
+
+  it("takes the echo of a deadline above for a failure, and a caller that left for none", async () => {
+    const aborted: Handler = async (call) => {
+      call.signal = AbortSignal.abort();
+      throw call.signal.reason;
+    };
+    await send(aborted);
+    expect(reports).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2000);
+    await send(answering(503), new Request("http://shop.example/", { signal: AbortSignal.abort() }));
+    await send(aborted, new Request("http://shop.example/", { signal: AbortSignal.abort() }));
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(reports).toHaveLength(1);
+  });
+
+  it("reports the first failure at once, then once a second what has come up", async () => {
+    await send(answering(200));
+    await send(answering(503));
+    for (let time = 0; time < 3; time++) await send(answering(time === 1 ? 200 : 503));
+    expect(reports).toMatchObject([{ ok: 1, failed: 1, epoch: 3, isolate: "i1", policy }]);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(reports).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reports.slice(1)).toMatchObject([{ ok: 1, failed: 2, ageMs: 1000 }]);
+    expect(reports[1]!.seq).toBeGreaterThan(reports[0]!.seq);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(reports).toHaveLength(2);
+  });
+
+  it("lets the next failure report where a reporter was cut off", async () => {
+    const call = callWith({ breaker: object, later: () => {} }, { memory });
+    await fail(1);
+    vi.spyOn(globalThis, "setTimeout").mockImplementationOnce(() => 0 as never);
+    await layer(answering(503))(call);
+    await vi.advanceTimersByTimeAsync(1300);
+    expect(reports).toHaveLength(1);
+    await send(answering(503));
+    expect(reports.slice(1)).toMatchObject([{ failed: 2 }]);
+  });
+});
+
+describe("trips by itself", () => {
+  it("at five failures in a row, though the object hangs", async () => {
+    onReport = never;
+    await fail(4);
+    expect(view()).toBe("closed");
+    await fail(1);
+    expect([view(), await send(answering(200))]).toEqual(["open", "breaker-open"]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(reports.map(({ failed }) => failed)).toEqual([1, 4]);
+  });
+
+  it("at the policy's thresholds", async () => {
+    for (let time = 0; time < 20; time++) {
+      await send(answering(200));
+      await send(answering(503));
+    }
+    expect(view()).toBe("open");
+  });
+
+  it("and a fleet that is well does not undo it", async () => {
+    await fail(5);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(await send(answering(200))).toBe("breaker-open");
+  });
+});
+
+describe("adopts the fleet's state", () => {
+  const open: BreakerReply = { kind: "open", forMs: 400, trips: 3, version: 9, epoch: 8 };
+
+  it("when a reply says open, for as long as it says", async () => {
+    onReport = async () => open;
+    await fail(1);
+    const call = callWith({ breaker: object }, { memory });
+    await expect(layer(answering(200))(call)).rejects.toMatchObject({
+      denial: { cause: "breaker-open", retryAfterMs: 400 },
+    });
+    expect(probes).toEqual([]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(await send(answering(200))).toBe(200);
+    expect(probes).toMatchObject([{ epoch: 3, policy }]);
+  });
+
+  it("unless a newer one was heard", async () => {
+    onReport = async () => ({ ...fleetClosed, version: 10 });
+    await fail(1);
+    onReport = async () => open;
+    await vi.advanceTimersByTimeAsync(1000);
+    await fail(1);
+    expect(view()).toBe("closed");
+  });
+
+  it("and hears of the epoch", async () => {
+    onReport = async () => open;
+    const call = callWith({ breaker: object }, { memory });
+    await layer(answering(503))(call);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(call.heard).toEqual([8]);
+  });
+});
+
+describe("once the open time has passed", () => {
+  const half = (granted: boolean): ProbeReply => ({
+    kind: "half-open",
+    forMs: granted ? 0 : 700,
+    trips: 1,
+    version: 20,
+    epoch: 3,
+    granted,
+  });
+  beforeEach(async () => {
+    await fail(5);
+    await vi.advanceTimersByTimeAsync(1000);
+    reports = [];
+  });
+
+  it.each<[string, Handler, "ok" | "failed" | "ignored", Breaker["kind"], unknown]>([
+    ["answers", answering(200), "ok", "closed", 200],
+    ["fails", answering(500), "failed", "open", 500],
+    ["cannot be judged", failing({ cause: "no-endpoint" }), "ignored", "half-open", "no-endpoint"],
+  ])("a granted probe that %s brings its permit back", async (_, next, outcome, kind, seen) => {
+    onProbe = async () => half(true);
+    onReport = never;
+    expect(await send(next)).toBe(seen);
+    expect(reports).toMatchObject([{ settled: { permit: probes[0]!.permit, outcome } }]);
+    expect(view()).toBe(kind);
+    // A reply that does not come is asked for once more, under the same number.
+    await vi.advanceTimersByTimeAsync(250);
+    expect(reports.map(({ seq }) => seq)).toEqual([reports[0]!.seq, reports[0]!.seq]);
+  });
+
+  it("one that is not granted is refused, and nobody asks again until told", async () => {
+    onProbe = async () => half(false);
+    expect(await send(answering(200))).toBe("breaker-open");
+    await vi.advanceTimersByTimeAsync(699);
+    expect(await send(answering(200))).toBe("breaker-open");
+    expect(probes).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await send(answering(200));
+    expect(probes).toHaveLength(2);
+  });
+
+  it.each<[string, () => Promise<ProbeReply>]>([
+    ["hangs", never],
+    ["throws", async () => Promise.reject(new Error("overloaded"))],
+  ])("an isolate grants its own probe, one at a time, while the object %s", async (_, away) => {
+    onProbe = away;
+    let finish = (_response: Response): void => {};
+    const first = send(() => new Promise((resolve) => (finish = resolve)));
+    await vi.advanceTimersByTimeAsync(250);
+    expect(await send(answering(200))).toBe("breaker-open");
+    finish(new Response());
+    expect([await first, view()]).toEqual([200, "closed"]);
+  });
+
+  it("a probe without response is cut off, so that its permit is never out for longer", async () => {
+    onProbe = async () => half(true);
+    const cut = send(
+      (call) => new Promise((_, reject) => call.signal!.addEventListener("abort", () => reject(call.signal!.reason))),
+    );
+    await vi.advanceTimersByTimeAsync(probes[0]!.ttlMs);
+    expect(await cut).toBe("deadline-exceeded");
+    expect(reports).toMatchObject([{ settled: { outcome: "failed" } }]);
+  });
+
+  it("an isolate that alone fails tries by its own permit while the fleet is well", async () => {
+    expect(await send(answering(503))).toBe(503);
+    expect(view()).toBe("open");
+    expect(reports).toMatchObject([{ failed: 1 }]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([await send(answering(200)), view()]).toEqual([200, "closed"]);
+  });
+});
+
+it("sends exactly as many probes as the policy has, from twenty isolates that share a circuit", async () => {
+  let state: Breaker = closed(0);
+  let version = 0;
+  const reply = () => ({ ...told(state, ++version, policy, Date.now()), epoch: 3 });
+  const shared = () => ({
+    report: async ({ isolate, seq, ok, failed, ageMs, settled }: BreakerReport) => {
+      if (settled) state = settle(state, settled.permit, settled.outcome, policy, Date.now());
+      state = report(state, { ok, failed, ageMs, source: isolate, seq }, policy, Date.now());
+      return reply();
+    },
+    probe: async ({ permit, ttlMs }: ProbeRequest) => {
+      const step = probe(state, permit, ttlMs, policy, Date.now());
+      state = step.state;
+      return { ...reply(), granted: step.granted };
+    },
+  });
+  const isolates = Array.from({ length: 20 }, (_, index) => newMemory(`i${index}`));
+  const upstream = vi.fn<Handler>(async () => new Response(null, { status: 503 }));
+  const round = async () => {
+    const calls = isolates.map((one) => layer(upstream)(callWith({ breaker: shared }, { memory: one })));
+    await Promise.allSettled(calls);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  // Twenty failures open the fleet's circuit; the last isolate hears of it at once, the others at their next report.
+  await round();
+  await vi.advanceTimersByTimeAsync(1000);
+  await round();
+  const sent: number[] = [];
+  for (let second = 1; second <= 8; second++) {
+    upstream.mockClear();
+    await round();
+    sent.push(upstream.mock.calls.length);
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  // Opened for 2 s at 1 s, then for 4 s at 3 s: one probe at the end of each, of all twenty.
+  expect(sent).toEqual([0, 0, 1, 0, 0, 0, 1, 0]);
+  upstream.mockImplementation(async () => new Response("well"));
+  await vi.advanceTimersByTimeAsync(8000);
+  upstream.mockClear();
+  await round();
+  expect(upstream).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(1000);
+  await round();
+  expect(upstream).toHaveBeenCalledTimes(21);
+});

@@ -1,0 +1,45 @@
+import type { Call, Outside } from "../../../workers/edge-proxy/layer.ts";
+import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+
+/** A call whose outside is as given; whatever else is touched throws. Work for later is started, and kept in `later`. */
+export function callWith(
+  outside: Partial<Outside>,
+  {
+    memory = newMemory("i1"),
+    request = new Request("http://shop.example/"),
+    client = "192.0.2.1",
+  }: Partial<Setting> = {},
+): Call & { readonly laterWork: Promise<unknown>[]; readonly heard: number[] } {
+  const laterWork: Promise<unknown>[] = [];
+  const heard: number[] = [];
+  const untouched = (): never => {
+    throw new Error("not to be touched");
+  };
+  return {
+    request,
+    headers: new Headers(),
+    path: "/",
+    search: "",
+    hostname: "shop.example",
+    prefix: undefined,
+    signal: undefined,
+    client,
+    pinned: { epoch: 3, hash: "h" },
+    laterWork,
+    heard,
+    outside: {
+      now: Date.now,
+      random: () => 1,
+      fetch: untouched,
+      binding: untouched,
+      breaker: untouched,
+      rateLimit: untouched,
+      later: (work) => void laterWork.push(work),
+      memory,
+      heard: (epoch) => void heard.push(epoch),
+      ...outside,
+    },
+  };
+}
+
+type Setting = { readonly memory: Memory; readonly request: Request; readonly client: string };

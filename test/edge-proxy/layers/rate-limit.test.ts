@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { BucketReply, BucketRequest } from "../../../durable-objects/rate-limit.ts";
+import { type Bucket, full, type KeyPart, lease, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import { Denied } from "../../../workers/edge-proxy/layer.ts";
+import { rateLimit } from "../../../workers/edge-proxy/layers/rate-limit.ts";
+import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+import { callWith } from "./call.ts";
+
+const limit = (over: Partial<RateLimit> = {}): RateLimit => ({
+  name: "ns/policy/limit",
+  key: [],
+  requests: 10,
+  windowMs: 1000,
+  burst: 40,
+  onUnavailable: "share",
+  ...over,
+});
+
+let memory: Memory;
+let asked: { readonly bucket: string; readonly message: BucketRequest }[];
+/** Undefined: the object answers from the machine, after `delay`. */
+let away: (() => Promise<BucketReply>) | undefined;
+let delay: number;
+let buckets: Map<string, Bucket>;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  memory = newMemory("i1");
+  [asked, away, delay, buckets] = [[], undefined, 0, new Map()];
+});
+afterEach(() => vi.useRealTimers());
+
+const object = (bucket: string) => ({
+  lease: async (message: BucketRequest): Promise<BucketReply> => {
+    asked.push({ bucket, message });
+    if (away) return away();
+    if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+    const { limit: by, epoch } = message;
+    const { state, reply } = lease(buckets.get(bucket) ?? full(by, Date.now()), message, by, Date.now());
+    buckets.set(bucket, state);
+    return { ...reply, epoch: epoch + 1 };
+  },
+});
+type Setting = { readonly memory?: Memory; readonly request?: Request; readonly client?: string };
+/** "ok", or the denial. */
+function send(limits: readonly RateLimit[], setting: Setting = {}): Promise<unknown> {
+  const call = callWith({ rateLimit: object }, { memory, ...setting });
+  return rateLimit({ kind: "rate-limit", limits })(async () => new Response("ok"))(call).then(
+    (response) => response.text(),
+    (error: unknown) => (error instanceof Denied ? error.denial : error),
+  );
+}
+/** How many of so many calls are admitted, one after the other. */
+async function admitted(calls: number, limits: readonly RateLimit[], setting: Setting = {}): Promise<number> {
+  let count = 0;
+  for (let call = 0; call < calls; call++) if ((await send(limits, setting)) === "ok") count++;
+  await vi.advanceTimersByTimeAsync(0);
+  return count;
+}
+const never = () => new Promise<never>(() => {});
+
+describe("tokens", () => {
+  it("are waited for by the first call, and then asked for ahead of need", async () => {
+    expect(await admitted(20, [limit()])).toBe(20);
+    expect(asked.length).toBeLessThan(12);
+    const before = asked.length;
+    delay = 100;
+    // With tokens in hand no call waits: time stands still, and all are admitted.
+    expect(await Promise.all([send([limit()]), send([limit()])])).toEqual(["ok", "ok"]);
+    expect(asked.length - before).toBeLessThanOrEqual(1);
+  });
+
+  it("that one message brings serve all who waited for it", async () => {
+    delay = 30;
+    const calls = Promise.all(Array.from({ length: 5 }, () => send([limit()])));
+    await vi.advanceTimersByTimeAsync(120);
+    expect(await calls).toEqual(Array(5).fill("ok"));
+    expect(asked.length).toBeLessThanOrEqual(3);
+  });
+
+  it("never exceed the limit, however many isolates ask", async () => {
+    const isolates = Array.from({ length: 10 }, (_, index) => newMemory(`i${index}`));
+    let count = 0;
+    for (let round = 0; round < 20; round++)
+      for (const one of isolates) count += await admitted(1, [limit()], { memory: one });
+    expect(count).toBe(40);
+    await vi.advanceTimersByTimeAsync(1000);
+    for (let round = 0; round < 5; round++)
+      for (const one of isolates) count += await admitted(1, [limit()], { memory: one });
+    expect(count).toBeLessThanOrEqual(50);
+  });
+});
+
+it("refuses locally until a token is due", async () => {
+  await admitted(60, [limit()]);
+  expect(await send([limit()])).toEqual({ cause: "rate-limited", retryAfterMs: 100 });
+  const before = asked.length;
+  await vi.advanceTimersByTimeAsync(99);
+  expect(await send([limit()])).toEqual({ cause: "rate-limited", retryAfterMs: 1 });
+  expect(asked).toHaveLength(before);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await send([limit()])).toBe("ok");
+});
+
+it("hears of the epoch in every reply", async () => {
+  const call = callWith({ rateLimit: object }, { memory });
+  await rateLimit({ kind: "rate-limit", limits: [limit()] })(async () => new Response())(call);
+  expect(call.heard).toEqual([4]);
+});
+
+describe("with the object away", () => {
+  it.each<[RateLimit["onUnavailable"], number, unknown]>([
+    // 0.8 x 40 over the ten isolates that are assumed as long as no reply has told.
+    ["share", 3, { cause: "rate-limited", retryAfterMs: 1000 }],
+    ["deny", 0, { cause: "limiter-unavailable", retryAfterMs: 250 }],
+    ["allow", 100, "ok"],
+  ])("%s admits %i of 100 calls", async (onUnavailable, count, last) => {
+    away = () => Promise.reject(new Error("overloaded"));
+    expect(await admitted(100, [limit({ onUnavailable })])).toBe(count);
+    expect(await send([limit({ onUnavailable })])).toEqual(last);
+  });
+
+  it("a call waits for a quarter of a second at most, the next not at all", async () => {
+    away = never;
+    const first = send([limit()]);
+    await vi.advanceTimersByTimeAsync(249);
+    expect(await Promise.race([first, Promise.resolve("waits")])).toBe("waits");
+    await vi.advanceTimersByTimeAsync(1);
+    expect([await first, await send([limit()])]).toEqual(["ok", "ok"]);
+  });
+
+  it("the first reply to a message sent on the side ends it", async () => {
+    const allow = [limit({ onUnavailable: "allow" })];
+    away = () => Promise.reject(new Error("reset"));
+    await admitted(5, allow);
+    expect(asked).toHaveLength(1);
+    away = undefined;
+    await vi.advanceTimersByTimeAsync(250);
+    await admitted(1, allow);
+    expect(asked).toHaveLength(2);
+    await admitted(100, allow);
+    expect(memory.holders.values().next().value).toMatchObject({ failures: 0 });
+    expect(buckets.get("ns/policy/limit/[]")!.level).toBeLessThan(1);
+  });
+
+  it("the share is that of the isolates last told of", async () => {
+    const others = ["i2", "i3", "i4"].map(newMemory);
+    for (const other of others) await admitted(1, [limit()], { memory: other });
+    await admitted(1, [limit()]);
+    away = () => Promise.reject(new Error("reset"));
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(await admitted(100, [limit()])).toBe(8);
+  });
+});
+
+describe("of several limits", () => {
+  const wide = limit({ name: "ns/policy/wide", burst: 100 });
+  const narrow = limit({ name: "ns/policy/narrow", burst: 2, requests: 1, windowMs: 60_000 });
+
+  it("all must admit, and a later refusal costs nothing of the earlier", async () => {
+    expect(await admitted(10, [wide, narrow])).toBe(2);
+    const holder = memory.holders.get("ns/policy/wide/[]")!;
+    const before = { tokens: holder.tokens, spent: holder.spent };
+    expect(await admitted(10, [wide, narrow])).toBe(0);
+    expect(memory.holders.get("ns/policy/wide/[]")).toMatchObject(before);
+  });
+});
+
+describe("a bucket is named", () => {
+  const header = (name: string): KeyPart => ({ type: "Header", name });
+  const with1 = (headers: Record<string, string>) => ({ request: new Request("http://shop.example/", { headers }) });
+  it.each<[string, readonly KeyPart[], Setting, string]>([
+    ["for all", [], {}, "ns/policy/limit/[]"],
+    ["by client", [{ type: "ClientAddress" }], { client: "2001:db8::1" }, 'ns/policy/limit/["2001:db8::1"]'],
+    ["by unknown client", [{ type: "ClientAddress" }], { client: "" }, 'ns/policy/limit/[""]'],
+    ["by header", [header("x-key")], with1({ "X-Key": 'a"b' }), 'ns/policy/limit/["a\\"b"]'],
+    ["by missing header", [header("x-key")], {}, 'ns/policy/limit/[""]'],
+    ["by two", [header("x-a"), header("x-b")], with1({ "x-a": "1", "x-b": "2" }), 'ns/policy/limit/["1","2"]'],
+  ])("%s", async (_, key, setting, name) => {
+    await send([limit({ key })], setting);
+    expect(asked.map(({ bucket }) => bucket)).toEqual([name]);
+  });
+
+  it("by a hash where the name would be longer than 256 bytes", async () => {
+    const key = [header("x-key")];
+    for (const value of ["a".repeat(236), "a".repeat(237), "b".repeat(4000)])
+      await send([limit({ key })], with1({ "x-key": value }));
+    const names = asked.map(({ bucket }) => bucket);
+    expect(names.map((name) => name.length)).toEqual([256, 71, 71]);
+    expect(new Set(names).size).toBe(3);
+  });
+});
+
+it("remembers at most 10,000 keys, and forgets the oldest first", async () => {
+  away = () => Promise.reject(new Error("reset"));
+  const key: readonly KeyPart[] = [{ type: "ClientAddress" }];
+  for (let client = 0; client < 10_050; client++) await send([limit({ key })], { client: String(client) });
+  expect([memory.holders.size, memory.holders.keys().next().value]).toEqual([10_000, 'ns/policy/limit/["50"]']);
+});

@@ -1,0 +1,232 @@
+/**
+ * Leaves a failing backend alone. While the circuit is closed nothing is asked of anyone: calls are counted here, failures
+ * are reported to the fleet's circuit on the side, and enough of them trip this isolate at once. Once the circuit has been
+ * open for its time, one request in hand asks the fleet's circuit for leave to try.
+ */
+import type { Cause } from "../../../mesh/denial.ts";
+import type { Outcome } from "../../../mesh/outcome.ts";
+import { closed, held, probe, report, settle, trip, waitMs } from "../../../mesh/policies/breaker.ts";
+import type { Policy } from "../../../mesh/snapshot.ts";
+import type { BreakerReply, BreakerReport } from "../../../durable-objects/breaker.ts";
+import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
+import { type Circuit, remember, STATE_TIMEOUT_MS } from "../memory.ts";
+import { within } from "../within.ts";
+
+type BreakerLayer = Extract<Policy, { kind: "breaker" }>;
+
+/** So many failures in a row trip an isolate whatever the policy says: it need not wait for the fleet to agree. */
+const CONSECUTIVE = 5;
+/** A failing isolate reports no more often. */
+const REPORT_EVERY_MS = 1000;
+/** A probe that has no response by then has failed, so that its permit is never out for longer. */
+const PROBE_MS = 30_000;
+
+export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) => {
+  const circuit = circuitOf(call, policy);
+  if (circuit.view.kind !== "closed") {
+    const permit = await permitFor(call, circuit, policy);
+    if (permit !== undefined) return sendProbe(next, call, circuit, policy, permit);
+  }
+  const began = call.outside.now();
+  let outcome: Outcome = "ignored";
+  try {
+    const response = await next(call);
+    outcome = outcomeOf(call, response.status);
+    return response;
+  } catch (error) {
+    outcome = outcomeOf(call, error);
+    throw error;
+  } finally {
+    count(call, circuit, policy, outcome, began);
+  }
+};
+
+function circuitOf({ outside: { memory } }: Call, { circuit }: BreakerLayer): Circuit {
+  return (
+    memory.circuits.get(circuit) ??
+    remember(memory.circuits, circuit, {
+      view: closed(0),
+      own: false,
+      consecutive: 0,
+      version: 0,
+      unreported: NONE,
+      reportAt: 0,
+      reporterUntil: 0,
+    })
+  );
+}
+
+const NONE = { ok: 0, failed: 0, since: 0, oldest: Infinity };
+
+/** Decided at the headers; `result` is the response's status, or what was thrown instead of a response. */
+function outcomeOf(call: Call, result: unknown): Outcome {
+  if (call.request.signal.aborted) return "ignored";
+  if (typeof result === "number") return result >= 500 ? "failed" : "ok";
+  if (result instanceof Denied) return UPSTREAM_FAILURES.has(result.denial.cause) ? "failed" : "ignored";
+  // The caller is still there, so the abort is a deadline's, and the error only its echo.
+  return call.signal?.aborted ? "failed" : "ignored";
+}
+
+/** Any other denial from below is the mesh's own doing. */
+const UPSTREAM_FAILURES: ReadonlySet<Cause> = new Set([
+  "upstream-unreachable",
+  "upstream-invalid",
+  "deadline-exceeded",
+]);
+
+const counts = (outcome: Outcome) => ({ ok: Number(outcome === "ok"), failed: Number(outcome === "failed") });
+
+function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outcome, began: number): void {
+  const { memory, now: clock } = call.outside;
+  const { view, unreported } = circuit;
+  // A call that began before the circuit last closed says nothing of the backend since.
+  if (outcome === "ignored" || view.kind !== "closed" || began < view.since) return;
+  const now = clock();
+  const { ok, failed } = counts(outcome);
+  circuit.consecutive = failed > 0 ? circuit.consecutive + 1 : 0;
+  const counted = report(view, { ok, failed, ageMs: 0, source: memory.id, seq: ++memory.seq }, policy, now);
+  circuit.view = circuit.consecutive >= CONSECUTIVE ? trip(counted, policy, now) : counted;
+  if (circuit.view.kind === "open") {
+    circuit.own = true;
+    circuit.consecutive = 0;
+  }
+  const fresh = now - unreported.since < policy.windowMs && unreported.oldest >= view.since;
+  const before = fresh ? unreported : { ...NONE, since: now };
+  circuit.unreported = {
+    ok: before.ok + ok,
+    failed: before.failed + failed,
+    since: before.since,
+    oldest: Math.min(before.oldest, began),
+  };
+  if (circuit.unreported.failed > 0 && now >= circuit.reporterUntil) sendReport(call, circuit, policy, now);
+}
+
+/** Now, or once a second has passed since the last report; what is counted until then goes with it. */
+function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: number): void {
+  const { later, memory, now: clock } = call.outside;
+  const waitMs = Math.max(0, circuit.reportAt - now);
+  circuit.reporterUntil = now + waitMs + STATE_TIMEOUT_MS;
+  const send = async (): Promise<void> => {
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const at = clock();
+    const { ok, failed, oldest } = circuit.unreported;
+    circuit.unreported = NONE;
+    circuit.reportAt = at + REPORT_EVERY_MS;
+    circuit.reporterUntil = 0;
+    if (failed === 0) return;
+    // A report that is lost is not sent again: it may have been counted.
+    const reply = await tell(call, policy, { seq: ++memory.seq, ok, failed, ageMs: at - oldest });
+    if (reply) adopt(circuit, reply, clock());
+  };
+  later(send());
+}
+
+/**
+ * Leave to send this call though the circuit is not closed: the permit under which it goes, or undefined if the circuit
+ * turns out to be closed. Throws Denied otherwise. An isolate's own machine grants first, so that not all its requests
+ * ask; its permit suffices when the fleet's circuit cannot be asked.
+ */
+async function permitFor(call: Call, circuit: Circuit, policy: BreakerLayer): Promise<string | undefined> {
+  const { breaker: object, heard, memory, now } = call.outside;
+  const permit = `${memory.id}.${++memory.seq}`;
+  const own = probe(circuit.view, permit, PROBE_MS, policy, now());
+  circuit.view = own.state;
+  if (!own.granted) throw denied(circuit, policy, now());
+  const asking = async () =>
+    object(policy.circuit).probe({ permit, ttlMs: PROBE_MS, epoch: call.pinned.epoch, policy: thresholds(policy) });
+  const reply = await within(asking(), STATE_TIMEOUT_MS).catch(() => undefined);
+  if (!reply) return permit;
+  heard(reply.epoch);
+  if (reply.granted) {
+    circuit.version = Math.max(circuit.version, reply.version);
+    return permit;
+  }
+  adopt(circuit, reply, now());
+  if (circuit.view.kind === "closed") return undefined;
+  // The fleet's circuit is closed, and it is this isolate alone that fails: its own permit is the one that counts.
+  if (reply.kind === "closed") return permit;
+  circuit.view = settle(circuit.view, permit, "ignored", policy, now());
+  throw denied(circuit, policy, now());
+}
+
+const denied = ({ view }: Circuit, policy: BreakerLayer, now: number): Denied =>
+  new Denied({ cause: "breaker-open", retryAfterMs: waitMs(view, policy, now) });
+
+async function sendProbe(
+  next: Handler,
+  call: Call,
+  circuit: Circuit,
+  policy: BreakerLayer,
+  permit: string,
+): Promise<Response> {
+  const { later, now } = call.outside;
+  const expiry = new AbortController();
+  const timer = setTimeout(() => expiry.abort(), PROBE_MS);
+  call.signal = call.signal ? AbortSignal.any([call.signal, expiry.signal]) : expiry.signal;
+  const began = now();
+  let outcome: Outcome = "ignored";
+  try {
+    const response = await next(call);
+    outcome = outcomeOf(call, response.status);
+    return response;
+  } catch (error) {
+    outcome = outcomeOf(call, error);
+    throw expiry.signal.aborted ? new Denied({ cause: "deadline-exceeded" }) : error;
+  } finally {
+    clearTimeout(timer);
+    circuit.view = settle(circuit.view, permit, outcome, policy, now());
+    circuit.own = circuit.view.kind !== "closed";
+    later(bringBack(call, circuit, policy, { permit, outcome }, began));
+  }
+}
+
+/** Twice if need be: a permit that does not come back keeps the whole fleet waiting for it to lapse. */
+async function bringBack(
+  call: Call,
+  circuit: Circuit,
+  policy: BreakerLayer,
+  settled: NonNullable<BreakerReport["settled"]>,
+  began: number,
+): Promise<void> {
+  const { memory, now } = call.outside;
+  const message = { seq: ++memory.seq, ...counts(settled.outcome), ageMs: now() - began, settled };
+  const reply = (await tell(call, policy, message)) ?? (await tell(call, policy, message));
+  if (reply) adopt(circuit, reply, now());
+}
+
+/** One report and its reply; undefined when the object fails or is late. */
+async function tell(
+  { outside, pinned }: Call,
+  policy: BreakerLayer,
+  message: Omit<BreakerReport, "isolate" | "epoch" | "policy">,
+): Promise<BreakerReply | undefined> {
+  const telling = async () =>
+    outside
+      .breaker(policy.circuit)
+      .report({ ...message, isolate: outside.memory.id, epoch: pinned.epoch, policy: thresholds(policy) });
+  const reply = await within(telling(), STATE_TIMEOUT_MS).catch(() => undefined);
+  if (reply) outside.heard(reply.epoch);
+  return reply;
+}
+
+/** Takes the fleet's word, unless a newer one was heard. That the fleet is well does not undo what this isolate saw. */
+function adopt(circuit: Circuit, reply: BreakerReply, now: number): void {
+  if (reply.version < circuit.version) return;
+  circuit.version = reply.version;
+  if (reply.kind === "closed") {
+    if (circuit.view.kind !== "closed" && !circuit.own) circuit.view = closed(now);
+    return;
+  }
+  circuit.view = held(circuit.view, reply, now);
+  circuit.own = false;
+  circuit.consecutive = 0;
+}
+
+const thresholds = ({ failures, failureRatio, windowMs, openMs, maxOpenMs, probes }: BreakerLayer) => ({
+  failures,
+  failureRatio,
+  windowMs,
+  openMs,
+  maxOpenMs,
+  probes,
+});
