@@ -62,7 +62,7 @@ function clean(headers: Headers): void {
       if (option !== "upgrade" && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
     }
   for (const name of HOP_BY_HOP) headers.delete(name);
-  for (const name of [...headers.keys()]) if (name.startsWith(INTERNAL)) headers.delete(name);
+  for (const name of Array.from(headers.keys()).filter((one) => one.startsWith(INTERNAL))) headers.delete(name);
 }
 
 function append(headers: Headers, name: string, value: string): void {
