@@ -36,7 +36,7 @@ export type Breaker =
     };
 
 /** A tenth of the window. `last` is the newest report of each source, so that a repeated one is not counted twice. */
-export type Slot = {
+type Slot = {
   /** When it begins. */
   readonly at: number;
   readonly ok: number;

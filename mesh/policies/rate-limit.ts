@@ -43,7 +43,7 @@ export type Bucket = {
   readonly out: Readonly<Record<string, Lease>>;
 };
 
-export type Lease = {
+type Lease = {
   /** The most that the holder can still spend. */
   readonly tokens: number;
   readonly until: number;
