@@ -21,6 +21,8 @@ export type Call = {
   signal: AbortSignal | undefined;
   /** The caller's address, or empty where the runtime does not tell. */
   readonly client: string;
+  /** The layer that decided without its state object, by its policy's declared fallback. */
+  standIn: "breaker" | "rate-limit" | undefined;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;

@@ -38,13 +38,14 @@ export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
   };
 
   return async (request, outside, ingress) => {
+    let call: Call | undefined;
     try {
       refuseUncarried(request);
       const url = new URL(request.url);
       const address = addressOf(routes, ingress, url);
       const match = find(routes, ingress, address, request);
       if (!match) throw new Denied({ cause: "no-route" });
-      const call: Call = {
+      call = {
         request,
         headers: requestHeaders(request, url, ingress.client),
         path: address.path,
@@ -53,14 +54,14 @@ export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
         prefix: match.prefix,
         signal: undefined,
         client: ingress.client,
+        standIn: undefined,
         pinned,
         outside,
       };
-      return finish(await handlerOf(match.rule)(call), pinned);
+      return finish(await handlerOf(match.rule)(call), call);
     } catch (error) {
-      if (error instanceof Denied) return deny(error.denial, pinned);
-      console.error("edge failed", error);
-      return deny({ cause: "internal" }, pinned);
+      if (!(error instanceof Denied)) console.error("edge failed", error);
+      return mark(deny(error instanceof Denied ? error.denial : { cause: "internal" }, pinned), call);
     }
   };
 }
@@ -112,12 +113,18 @@ function layerOf<K extends Policy["kind"]>(policy: Extract<Policy, { kind: K }>)
   return (LAYERS[policy.kind as K] as MakeLayer<K>)(policy);
 }
 
-function finish(response: Response, { epoch }: Pointer): Response {
+function finish(response: Response, call: Call): Response {
   // What fetch returned is immutable; a WebSocket (status 101) and an undecoded body pass through the copy untouched.
   const finished = new Response(response.body, response);
   cleanResponse(finished.headers);
-  finished.headers.set("selvedge-epoch", String(epoch));
-  return finished;
+  finished.headers.set("selvedge-epoch", String(call.pinned.epoch));
+  return mark(finished, call);
+}
+
+/** A decision that a state object should have made and a fallback made is said to be so. */
+function mark(response: Response, call: Call | undefined): Response {
+  if (call?.standIn !== undefined) response.headers.set("selvedge-degraded", call.standIn);
+  return response;
 }
 
 export function deny(denial: Denial, { epoch }: Pointer): Response {

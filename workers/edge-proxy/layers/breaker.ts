@@ -135,7 +135,10 @@ async function permitFor(call: Call, circuit: Circuit, policy: BreakerLayer): Pr
   const asking = async () =>
     object(policy.circuit).probe({ permit, ttlMs: PROBE_MS, epoch: call.pinned.epoch, policy: thresholds(policy) });
   const reply = await within(asking(), STATE_TIMEOUT_MS).catch(() => undefined);
-  if (!reply) return permit;
+  if (!reply) {
+    call.standIn = "breaker";
+    return permit;
+  }
   heard(reply.epoch);
   if (reply.granted) {
     circuit.version = Math.max(circuit.version, reply.version);

@@ -95,6 +95,7 @@ async function refresh(call: Call, limit: RateLimit, bucket: string, holder: Hol
 function standIn(call: Call, limit: RateLimit, bucket: string): () => void {
   const { memory, now } = call.outside;
   const holder = holderOf(call, bucket);
+  call.standIn = "rate-limit";
   switch (limit.onUnavailable) {
     case "allow":
       return () => {};
