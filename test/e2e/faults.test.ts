@@ -121,7 +121,9 @@ describe("with state, control and edge in processes of their own", () => {
     expect([denied.status, denied.headers["selvedge-cause"]]).toEqual([503, "limiter-unavailable"]);
     parts.state = await start.state();
     await expect.poll(async () => (await get("closed")).status, { timeout: 15_000 }).toBe(200);
-    await expect.poll(async () => (await get("guarded")).headers["selvedge-degraded"], { timeout: 15_000 }).toBe(undefined);
+    await expect
+      .poll(async () => (await get("guarded")).headers["selvedge-degraded"], { timeout: 15_000 })
+      .toBe(undefined);
   });
 
   it("serves on while the objects hang instead of failing", async () => {

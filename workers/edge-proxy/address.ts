@@ -1,6 +1,15 @@
 /** Whom a request is for: a host of the Gateways, or a service of the mesh by its own address (ARCHITECTURE.md, "Addresses"). */
 import { isNamed, type Matcher } from "../../mesh/match.ts";
-import type { Ingress } from "./proxy.ts";
+
+/** What the deployment knows of the connection that a request came in on, and the request does not say. */
+export type Ingress = {
+  /** The listener port that this edge's socket stands for. */
+  readonly port: number;
+  /** Services answer at `<service>.<namespace>.<domain>`. */
+  readonly domain: string;
+  /** The peer's address, or empty where the runtime does not tell. */
+  readonly client: string;
+};
 
 export type Address =
   | { readonly kind: "host"; readonly host: string; readonly path: string }

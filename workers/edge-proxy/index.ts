@@ -1,9 +1,10 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
+import type { Ingress } from "./address.ts";
 import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
-import { deny, type Ingress } from "./proxy.ts";
+import { deny } from "./proxy.ts";
 import { coldStart, look, type Stores } from "./snapshot.ts";
 import { within } from "./within.ts";
 

@@ -7,23 +7,13 @@ import { answer, type Denial } from "../../mesh/denial.ts";
 import { type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
-import { type Address, addressOf } from "./address.ts";
+import { type Address, addressOf, type Ingress } from "./address.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { LAYERS } from "./layers.ts";
 import { upstream } from "./upstream.ts";
 
 export type Proxy = (request: Request, outside: Outside, ingress: Ingress) => Promise<Response>;
-
-/** What the deployment knows of the connection that a request came in on, and the request does not say. */
-export type Ingress = {
-  /** The listener port that this edge's socket stands for. */
-  readonly port: number;
-  /** Services answer at `<service>.<namespace>.<domain>`. */
-  readonly domain: string;
-  /** The peer's address, or empty where the runtime does not tell. */
-  readonly client: string;
-};
 
 export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
   const routes = matcher(snapshot);

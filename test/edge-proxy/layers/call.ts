@@ -24,6 +24,7 @@ export function callWith(
     prefix: undefined,
     signal: undefined,
     client,
+    standIn: undefined,
     pinned: { epoch: 3, hash: "h" },
     laterWork,
     heard,
