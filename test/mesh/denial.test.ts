@@ -14,6 +14,8 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "upstream-unreachable": [{ cause: "upstream-unreachable" }, 502],
   "upstream-invalid": [{ cause: "upstream-invalid" }, 502],
   "loop-detected": [{ cause: "loop-detected" }, 508],
+  "method-not-carried": [{ cause: "method-not-carried" }, 501],
+  "body-not-carried": [{ cause: "body-not-carried" }, 400],
   "no-snapshot": [{ cause: "no-snapshot" }, 503, "1"],
   internal: [{ cause: "internal" }, 500],
 };

@@ -4,7 +4,7 @@ import { compile } from "../../mesh/compile/compile.ts";
 import { matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
 import { type LinearListener, linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
-import { backend, compiled, gateway, GATEWAY_API, route, service, to } from "../support/mesh.ts";
+import { backend, compiled, gateway, GATEWAY_API, route, service, to } from "../support/resources.ts";
 
 const subject = ({
   method,

@@ -18,6 +18,7 @@ const CODES = Object.keys({
   "not-carried": 1,
   conflict: 1,
   "no-traffic": 1,
+  "not-published": 1,
 } satisfies Record<ProblemCode, 1>);
 
 const rows = readFileSync(`${import.meta.dirname}/../../docs/problems.md`, "utf8")

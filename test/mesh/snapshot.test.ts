@@ -5,7 +5,7 @@ import { compile } from "../../mesh/compile/compile.ts";
 import { matcher, matchHost } from "../../mesh/match.ts";
 import { decode, EMPTY_SNAPSHOT, encode } from "../../mesh/snapshot.ts";
 import { EXAMPLES } from "../support/examples.ts";
-import { backend, front, rateLimitPolicy, resources, route, to, trafficPolicy } from "../support/mesh.ts";
+import { backend, front, rateLimitPolicy, resources, route, to, trafficPolicy } from "../support/resources.ts";
 
 const target = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "shop" };
 const { text } = compile(

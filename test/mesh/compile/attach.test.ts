@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { intersect } from "../../../mesh/compile/attach.ts";
 import type { Compiled } from "../../../mesh/compile/compile.ts";
-import { backend, compiled, front, gateway, gatewayClass, namespace, route, service, to } from "../../support/resources.ts";
+import {
+  backend,
+  compiled,
+  front,
+  gateway,
+  gatewayClass,
+  namespace,
+  route,
+  service,
+  to,
+} from "../../support/resources.ts";
 
 /** `port hostname -> host` of every table that a route reached. */
 const attached = ({ snapshot }: Compiled): string[] =>
