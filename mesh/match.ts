@@ -20,7 +20,12 @@ export type Match = {
   readonly prefix?: string;
 };
 
-type Table = { readonly exact: Map<string, readonly Candidate[]>; readonly prefix: Map<string, readonly Candidate[]> };
+type Table = {
+  readonly exact: Map<string, readonly Candidate[]>;
+  readonly prefix: Map<string, readonly Candidate[]>;
+  /** The length of the longest prefix: a caller's endless path is not cut up beyond it. */
+  readonly longest: number;
+};
 type Hosts = Map<string, Table>;
 
 /** A snapshot made ready for matching; built once, when the snapshot is activated. */
@@ -49,10 +54,11 @@ export function matcher(snapshot: Snapshot): Matcher {
 const hostsOf = ({ hosts }: Listener): Hosts =>
   new Map(Object.entries(hosts).map(([host, table]) => [host, tableOf(table)]));
 
-const tableOf = ({ exact, prefix }: RouteTable): Table => ({
-  exact: new Map(Object.entries(exact)),
-  prefix: new Map(Object.entries(prefix)),
-});
+function tableOf({ exact, prefix }: RouteTable): Table {
+  let longest = 0;
+  for (const path of Object.keys(prefix)) longest = Math.max(longest, path.length);
+  return { exact: new Map(Object.entries(exact)), prefix: new Map(Object.entries(prefix)), longest };
+}
 
 /** North-south: by the port that the connection came in on and the host (lower case, without port). */
 export function matchHost(matcher: Matcher, port: number, host: string, subject: Subject): Match | undefined {
@@ -96,13 +102,15 @@ export function matchService(
   return table && matchTable(matcher, table, subject);
 }
 
-function matchTable({ rules }: Matcher, { exact, prefix }: Table, subject: Subject): Match | undefined {
+function matchTable({ rules }: Matcher, { exact, prefix, longest }: Table, subject: Subject): Match | undefined {
   const found = firstThatFits(exact.get(subject.path), subject);
   if (found) return { rule: rules[found.rule]! }; // decode proved every index
   if (prefix.size === 0) return undefined;
   // `/a/b` is tried as /a/b, /a and the empty prefix; a segment is matched whole or not at all.
-  for (let end = subject.path.length; end >= 0; end = subject.path.lastIndexOf("/", end - 1)) {
-    const key = subject.path.slice(0, end);
+  const { path } = subject;
+  const start = path.length <= longest ? path.length : path.lastIndexOf("/", longest);
+  for (let end = start; end >= 0; end = path.lastIndexOf("/", end - 1)) {
+    const key = path.slice(0, end);
     const fitting = firstThatFits(prefix.get(key), subject);
     if (fitting) return { rule: rules[fitting.rule]!, prefix: key };
     if (end === 0) break;
@@ -119,9 +127,13 @@ function firstThatFits(candidates: readonly Candidate[] | undefined, subject: Su
   );
 }
 
+/** RFC 1035; what is longer names nothing, and is not worth cutting up label by label. */
+const MAX_HOST_LENGTH = 253;
+
 /** `a.b.c`, `*.b.c`, `*.c`, and the empty name that stands for any host. */
 function* lessAndLessSpecific(host: string): Generator<string> {
   yield host;
-  for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) yield `*${host.slice(dot)}`;
+  if (host.length <= MAX_HOST_LENGTH)
+    for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) yield `*${host.slice(dot)}`;
   yield "";
 }

@@ -117,28 +117,121 @@ export const encode = (snapshot: Snapshot): string => canonicalJson(snapshot);
 
 /**
  * The snapshot that `text` holds. Throws an Error that says what is wrong with it: the edge then refuses the whole and
- * keeps the one it has. The hash has proven who wrote the text; this proves that this edge can run it.
+ * keeps the one it has. The hash has proven who wrote the text; this proves that this edge can run it: whatever a request
+ * would trip over is found here.
  */
 export function decode(text: string): Snapshot {
   const value: unknown = JSON.parse(text);
   if (!isRecord(value)) throw new Error("not a snapshot");
   if (value.format !== SNAPSHOT_FORMAT)
     throw new Error(`format ${String(value.format)}, this edge reads ${SNAPSHOT_FORMAT}`);
-  const { listeners, services, rules, backends } = value as Partial<Snapshot>;
+  const { listeners, services, rules, backends } = value;
   if (!Array.isArray(listeners) || !isRecord(services) || !Array.isArray(rules) || !Array.isArray(backends))
     throw new Error("a part is missing");
-  const snapshot = value as Snapshot;
-  const tables = [
-    ...snapshot.listeners.flatMap(({ hosts }) => Object.values(hosts)),
-    ...Object.values(snapshot.services).flatMap((ports) => ports.map(({ table }) => table)),
-  ];
-  for (const { exact, prefix } of tables)
-    for (const candidates of [...Object.values(exact), ...Object.values(prefix)])
-      for (const { rule } of candidates) if (rules[rule] === undefined) throw new Error(`no rule ${rule}`);
-  for (const rule of snapshot.rules)
-    for (const { backend } of rule.backends)
-      if (backend !== null && backends[backend] === undefined) throw new Error(`no backend ${backend}`);
-  return snapshot;
+  for (const listener of listeners) {
+    check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
+    check(isRecord(listener.hosts), "a listener's hosts");
+    for (const table of Object.values(listener.hosts)) checkTable(table, rules.length);
+  }
+  for (const ports of Object.values(services)) {
+    check(Array.isArray(ports), "a service");
+    for (const one of ports) {
+      check(isRecord(one) && isPort(one.port), "a service's port");
+      checkTable(one.table, rules.length);
+    }
+  }
+  for (const rule of rules) {
+    check(isRecord(rule) && typeof rule.route === "string" && typeof rule.rule === "string", "a rule");
+    checkLayers(rule.layers);
+    check(Array.isArray(rule.backends), "a rule's backends");
+    for (const share of rule.backends) {
+      check(isRecord(share) && isPositive(share.weight), "a share of traffic");
+      check(share.backend === null || isIndex(share.backend, backends.length), "a backend's index");
+      checkLayers(share.layers);
+    }
+  }
+  for (const backend of backends) {
+    check(isRecord(backend) && typeof backend.name === "string" && Array.isArray(backend.endpoints), "a backend");
+    for (const endpoint of backend.endpoints) check(isEndpoint(endpoint), "an endpoint");
+  }
+  return value as Snapshot;
+}
+
+function checkTable(table: unknown, rules: number): void {
+  check(isRecord(table) && isRecord(table.exact) && isRecord(table.prefix), "a route table");
+  for (const paths of [table.exact, table.prefix])
+    for (const candidates of Object.values(paths)) {
+      check(Array.isArray(candidates), "a path");
+      for (const candidate of candidates) {
+        check(isRecord(candidate) && isIndex(candidate.rule, rules), "a rule's index");
+        const { method, headers, query } = candidate;
+        check(method === undefined || typeof method === "string", "a method");
+        check(headers === undefined || isPairs(headers), "a header condition");
+        check(query === undefined || isPairs(query), "a query condition");
+      }
+    }
+}
+
+function checkLayers(layers: unknown): void {
+  check(Array.isArray(layers), "layers");
+  for (const layer of layers) {
+    check(isRecord(layer) && typeof layer.kind === "string" && Object.hasOwn(LAYERS, layer.kind), "a layer's kind");
+    check(LAYERS[layer.kind as Policy["kind"]](layer), `a layer of kind ${layer.kind}`);
+  }
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** A layer that this edge does not know would be a policy that does not hold. */
+const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw) => boolean>> = {
+  deadline: ({ ms }) => isPositive(ms),
+  "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
+  "request-headers": isHeaderChanges,
+  "response-headers": isHeaderChanges,
+  redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),
+  rewrite: ({ path }) => path === undefined || isPathChange(path),
+  refuse: ({ reason }) => typeof reason === "string",
+  breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
+    typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
+};
+
+function isLimit(limit: unknown): boolean {
+  return (
+    isRecord(limit) &&
+    typeof limit.name === "string" &&
+    Array.isArray(limit.key) &&
+    limit.key.every((part) => isRecord(part) && typeof part.type === "string") &&
+    [limit.requests, limit.windowMs, limit.burst].every(isPositive) &&
+    typeof limit.onUnavailable === "string"
+  );
+}
+
+function isHeaderChanges({ set, add, remove }: Raw): boolean {
+  return isPairs(set) && isPairs(add) && Array.isArray(remove) && remove.every((name) => typeof name === "string");
+}
+
+function isEndpoint(endpoint: unknown): boolean {
+  if (!isRecord(endpoint) || !isPositive(endpoint.weight)) return false;
+  if (endpoint.kind === "binding") return typeof endpoint.binding === "string";
+  return endpoint.kind === "url" && typeof endpoint.origin === "string" && typeof endpoint.path === "string";
+}
+
+const isPathChange = (path: unknown): boolean =>
+  isRecord(path) && (path.kind === "full" || path.kind === "prefix") && typeof path.to === "string";
+
+const isPairs = (pairs: unknown): boolean =>
+  Array.isArray(pairs) &&
+  pairs.every((pair) => isRecord(pair) && typeof pair.name === "string" && typeof pair.value === "string");
+
+const isIndex = (value: unknown, length: number): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < length;
+
+const isPort = (value: unknown): boolean => isIndex(value, 65_536) && value !== 0;
+
+const isPositive = (value: unknown): boolean => typeof value === "number" && value > 0;
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`${what} is not as this edge reads it`);
 }
 
 /** More than this is refused by control and by edges: an isolate has 128 MB, and holds two snapshots while it swaps. */

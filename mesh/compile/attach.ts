@@ -3,6 +3,7 @@ import { BUILT_IN_CLASS, CONTROLLER_NAME } from "../resources/gateway-class.ts";
 import type { Listener } from "../resources/gateway.ts";
 import { GATEWAY_API } from "../resources/kind.ts";
 import type { ParentReference } from "../resources/parts.ts";
+import { httpPorts } from "./backends.ts";
 import type { Item, Model } from "./model.ts";
 
 export type Attachment =
@@ -99,12 +100,14 @@ function toService(
     model.warn(route, "not-carried", path, message, `put the route in namespace ${service.metadata.namespace}`);
     return [];
   }
-  const ports = service.spec.ports.map(({ port }) => port).filter((port) => (parent.port ?? port) === port);
+  const ports = httpPorts(service).filter(
+    ({ port, name = "" }) => (parent.port ?? port) === port && (parent.sectionName ?? name) === name,
+  );
   if (ports.length === 0) {
     model.warn(route, "not-attached", path, `Service ${service.metadata.name} has no such port`);
     return [];
   }
-  return [{ kind: "service", service, ports }];
+  return [{ kind: "service", service, ports: ports.map(({ port }) => port) }];
 }
 
 /** Gateways of the class `selvedge`, which needs no GatewayClass, and of any class whose controller is ours. */
@@ -135,7 +138,11 @@ function allows(
     case "None":
       return false;
     case "Selector":
-      return selects(namespaces.selector ?? {}, model.namespaceLabels(route.metadata.namespace));
+      // No selector is no permission; an empty one selects all.
+      return (
+        namespaces.selector !== undefined &&
+        selects(namespaces.selector, model.namespaceLabels(route.metadata.namespace))
+      );
   }
 }
 
@@ -143,12 +150,14 @@ type Selector = NonNullable<Listener["allowedRoutes"]["namespaces"]["selector"]>
 
 function selects(
   { matchLabels = {}, matchExpressions = [] }: Selector,
-  labels: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
 ): boolean {
+  // As a map: `constructor` is a label only where someone wrote it.
+  const labels = new Map(Object.entries(given));
   return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    Object.entries(matchLabels).every(([key, value]) => labels.get(key) === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
+      const value = labels.get(key);
       switch (operator) {
         case "In":
           return value !== undefined && values.includes(value);
@@ -166,14 +175,14 @@ function selects(
 /** The hostnames under which a route answers at a listener: empty text for any host, no element for none. */
 export function intersect(listener: string | undefined, routes: readonly string[]): string[] {
   if (routes.length === 0) return [listener ?? ""];
-  if (listener === undefined) return [...routes];
-  return routes.flatMap((route) => {
+  if (listener === undefined) return [...new Set(routes)];
+  const both = routes.flatMap((route) => {
     if (covers(listener, route)) return [route];
     return covers(route, listener) ? [listener] : [];
   });
+  return [...new Set(both)];
 }
 
 /** `*.a.b` covers x.a.b, x.y.a.b and *.x.a.b, and not a.b itself. */
 const covers = (wide: string, narrow: string): boolean =>
-  wide === narrow ||
-  (wide.startsWith("*.") && narrow.replace(/^\*/, "").endsWith(wide.slice(1)) && narrow !== wide.slice(2));
+  wide === narrow || (wide.startsWith("*.") && narrow.replace(/^\*/, "").endsWith(wide.slice(1)));

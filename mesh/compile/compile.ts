@@ -14,7 +14,7 @@ import {
   SNAPSHOT_FORMAT,
 } from "../snapshot.ts";
 import { attachments, isCarried, isOurs } from "./attach.ts";
-import { backendDestination, serviceDestination } from "./backends.ts";
+import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "./interned.ts";
 import { type Model, model } from "./model.ts";
 import { policies } from "./policies.ts";
@@ -28,6 +28,7 @@ export function compile(resources: readonly Resource[]): Compiled {
   const compiling: Compiling = {
     model: from,
     policies: policies(from),
+    destinations: destinations(from),
     rules: new Interned(),
     backends: new Interned(),
   };
@@ -82,12 +83,12 @@ function tables(compiling: Compiling): Pick<Snapshot, "listeners" | "services"> 
 
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
 function services(compiling: Compiling, routed: ReadonlyMap<string, TableBuilder>): Snapshot["services"] {
-  const { model } = compiling;
+  const { model, destinations } = compiling;
   const found: Record<string, ServicePort[]> = {};
   for (const service of model.all("Service")) {
-    const ports = service.spec.ports.map(({ port }): ServicePort => {
+    const ports = httpPorts(service).map(({ port }): ServicePort => {
       const table = routed.get(serviceKey(service, port))?.build();
-      return { port, table: table ?? everything(ownRule(compiling, serviceDestination(model, service, port))) };
+      return { port, table: table ?? everything(ownRule(compiling, destinations.ofService(service, port))) };
     });
     if (ports.length > 0) found[addressOf(service)] = ports;
   }
@@ -95,7 +96,7 @@ function services(compiling: Compiling, routed: ReadonlyMap<string, TableBuilder
     const { namespace, name } = backend.metadata;
     // A name with a dot could not be told from its namespace.
     if (name.includes(".") || model.find("Service", namespace, name)) continue;
-    const table = everything(ownRule(compiling, backendDestination(backend)));
+    const table = everything(ownRule(compiling, destinations.ofBackend(backend)));
     found[addressOf(backend)] = [{ port: 80, table }];
   }
   return found;

@@ -12,6 +12,7 @@ export type Model = {
   /** Labels of a namespace: those of its resource, and its name as Kubernetes labels it. */
   readonly namespaceLabels: (name: string) => Readonly<Record<string, string>>;
   readonly problems: Problem[];
+  /** The same warning twice is one: a route is compiled once for each listener it attaches to. */
   readonly warn: (item: Named, code: ProblemCode, path: string, message: string, fix?: string) => void;
 };
 
@@ -28,8 +29,9 @@ export function model(resources: readonly Resource[]): Model {
   const byKind = new Map<string, Item<KindName>[]>();
   const byKey = new Map<string, Item<KindName>>();
   const problems: Problem[] = [];
+  const warned = new Set<string>();
   for (const resource of resources.toSorted(byAge)) {
-    const kind = SCHEMAS[resource.kind as KindName];
+    const kind = Object.hasOwn(SCHEMAS, resource.kind) ? SCHEMAS[resource.kind as KindName] : undefined;
     // Stored resources were valid when they came; a schema that has since grown stricter must say so, not throw.
     const parsed = kind?.schema.safeParse(resource);
     if (!parsed?.success) {
@@ -57,20 +59,23 @@ export function model(resources: readonly Resource[]): Model {
     problems,
     warn: (item, code, path, message, fix) => {
       const resource = titleOf(item as Resource);
+      const key = JSON.stringify([resource, code, path, message]);
+      if (warned.has(key)) return;
+      warned.add(key);
       problems.push({ severity: "warning", code, resource, path, message, ...(fix === undefined ? {} : { fix }) });
     },
   };
 }
 
 function byAge(a: Resource, b: Resource): number {
-  return (
-    compareText(timeOf(a), timeOf(b)) ||
-    compareText(a.metadata.namespace ?? "", b.metadata.namespace ?? "") ||
-    compareText(a.metadata.name, b.metadata.name) ||
-    compareText(a.kind, b.kind)
-  );
+  return compareText(timeOf(a), timeOf(b)) || compareText(nameOf(a), nameOf(b)) || compareText(a.kind, b.kind);
 }
 
+/** One text, as the specification compares it: `a-b/x` comes before `a/x`. */
+const nameOf = ({ metadata: { namespace = "", name } }: Resource): string => `${namespace}/${name}`;
+
 /** In UTC and of one length, so that text order is time order; a resource without a stamp counts as youngest. */
-const timeOf = ({ metadata: { creationTimestamp: stamp } }: Resource): string =>
-  stamp === undefined ? "~" : new Date(stamp).toISOString();
+function timeOf({ metadata: { creationTimestamp: stamp } }: Resource): string {
+  const time = new Date(stamp ?? Number.NaN);
+  return Number.isNaN(time.getTime()) ? "~" : time.toISOString();
+}

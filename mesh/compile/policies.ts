@@ -96,7 +96,10 @@ function attachedBy<P extends Traffic | Limits>(model: Model, all: readonly P[])
       const target = targetOf(model, policy, ref, `spec.targetRefs[${index}]`);
       if (!target) return;
       const key = keyOf(target);
-      attached.set(key, [...(attached.get(key) ?? []), policy]);
+      const list = attached.get(key) ?? [];
+      // Named twice by one policy, a target is still limited once.
+      if (list.at(-1) !== policy) list.push(policy);
+      attached.set(key, list);
     });
   return attached;
 }

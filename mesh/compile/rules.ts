@@ -2,7 +2,7 @@
 import type { HeaderModifier, PathModifier, RouteFilter, RouteMatch, RouteRule } from "../resources/http-route.ts";
 import { milliseconds } from "../resources/parts.ts";
 import type { Backend, Candidate, HeaderChanges, PathChange, Policy, Rule, WeightedBackend } from "../snapshot.ts";
-import { type Destination, resolve } from "./backends.ts";
+import type { Destination, Destinations } from "./backends.ts";
 import type { Interned } from "./interned.ts";
 import type { Item, Model } from "./model.ts";
 import { inOrder } from "./order.ts";
@@ -12,6 +12,7 @@ import type { Placed } from "./table.ts";
 export type Compiling = {
   readonly model: Model;
   readonly policies: Policies;
+  readonly destinations: Destinations;
   readonly rules: Interned<Rule>;
   readonly backends: Interned<Backend>;
 };
@@ -90,9 +91,8 @@ function ruleLayers(
       model.warn(route, "not-carried", `${path}.${field}`, `${field} is not programmed`, "leave it out");
   const filters = rule.filters.map((filter, index) => filterLayer(model, route, filter, `${path}.filters[${index}]`));
   const limits = policies.limits(frontTargets(rule, route, targets));
-  const ms = timeoutOf(rule) ?? policies.timeoutMs(targets);
   return inOrder([
-    ...(ms ? [{ kind: "deadline", ms } as const] : []),
+    ...deadline(timeoutOf(rule) ?? policies.timeoutMs(targets)),
     ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
     ...filters,
   ]);
@@ -121,6 +121,12 @@ function timeoutOf({ timeouts }: RouteRule): number | undefined {
   const limits = given.filter((ms) => ms > 0);
   return limits.length > 0 ? Math.min(...limits) : given.length > 0 ? 0 : undefined;
 }
+
+/** A runtime's timer holds 31 bits; a longer one would go off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const deadline = (ms: number | undefined): Policy[] =>
+  ms ? [{ kind: "deadline", ms: Math.min(ms, LONGEST_TIMER_MS) }] : [];
 
 function filterLayer(model: Model, route: Route, filter: RouteFilter, path: string): Policy {
   switch (filter.type) {
@@ -172,10 +178,10 @@ function ruleBackends(
   path: string,
   targets: readonly Target[],
 ): WeightedBackend[] {
-  const { model } = compiling;
+  const { model, destinations } = compiling;
   return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
     const at = `${path}.backendRefs[${index}]`;
-    const destination = resolve(model, route, ref, at);
+    const destination = destinations.resolve(route, ref, at);
     if (ref.weight === 0) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = ref.filters.map((filter, which) => filterLayer(model, route, filter, `${at}.filters[${which}]`));
@@ -190,11 +196,10 @@ function weighted(
   filters: readonly Policy[],
   targets: readonly Target[],
 ): WeightedBackend {
-  const ms = policies.timeoutMs([target]);
   const limits = policies.limits([target]);
   const breaker = policies.breaker([...targets, target]);
   const layers = inOrder([
-    ...(ms ? [{ kind: "deadline", ms } as const] : []),
+    ...deadline(policies.timeoutMs([target])),
     ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
     ...filters,
     ...(breaker ? [breakerLayer(breaker, backend.name)] : []),

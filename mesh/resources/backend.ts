@@ -21,7 +21,16 @@ function endpointUrlProblem(text: string): string | undefined {
     return "must be http://host[:port][/path] or https://host[:port][/path]";
   }
   const port = parts[3] === undefined ? 80 : Number(parts[3]);
-  return port >= 1 && port <= 65535 ? undefined : "has a port outside 1 to 65535";
+  if (port < 1 || port > 65535) return "has a port outside 1 to 65535";
+  const host = parts[2] ?? "";
+  if (host.startsWith("[") && !z.ipv6().safeParse(host.slice(1, -1)).success)
+    return "has a host that is no valid address";
+  const last = host.replace(/\.$/, "").split(".").at(-1) ?? "";
+  // A host whose last label is a number is read as an IPv4 address or not at all (WHATWG URL).
+  if (/^(\d+|0[xX][0-9a-fA-F]*)$/.test(last) && !z.ipv4().safeParse(host).success)
+    return "has a host that is no valid address";
+  if (/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(parts[4] ?? "")) return "must not have '.' or '..' in its path";
+  return undefined;
 }
 
 const endpoint = z

@@ -1,7 +1,16 @@
 /** The kinds of Kubernetes' core that routing needs. Fields that only a cluster acts on are accepted and change nothing. */
 import { z } from "zod";
 import { defineKind } from "./kind.ts";
-import { port } from "./parts.ts";
+import { distinct, port } from "./parts.ts";
+
+/** They become the host of a URL, so nothing that would mean more there may stand in them. */
+const hostOrAddress = z
+  .string()
+  .max(253)
+  .regex(
+    /^([A-Za-z0-9]([\w.-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/,
+    "must be a host name or an IP address",
+  );
 
 export const namespace = defineKind(
   { kind: "Namespace", plural: "namespaces", shortNames: ["ns"], group: "", versions: ["v1"], namespaced: false },
@@ -21,9 +30,13 @@ export const service = defineKind(
   { kind: "Service", plural: "services", shortNames: ["svc"], group: "", versions: ["v1"], namespaced: true },
   {
     spec: z.strictObject({
-      ports: z.array(servicePort).default([]),
+      ports: z
+        .array(servicePort)
+        .superRefine(distinct(({ name }) => name))
+        .superRefine(distinct(({ port, protocol }) => `${port}/${protocol}`, "port"))
+        .default([]),
       type: z.enum(["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]).default("ClusterIP"),
-      externalName: z.string().max(253).optional(),
+      externalName: hostOrAddress.optional(),
       selector: z.record(z.string(), z.string()).optional(),
       clusterIP: z.string().optional(),
       clusterIPs: z.array(z.string()).optional(),
@@ -58,7 +71,7 @@ export const endpointSlice = defineKind(
     endpoints: z
       .array(
         z.strictObject({
-          addresses: z.array(z.string().min(1)).min(1).max(100),
+          addresses: z.array(hostOrAddress).min(1).max(100),
           conditions: z
             .strictObject({
               ready: z.boolean().optional(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineKind, GATEWAY_API } from "./kind.ts";
-import { hostname, labelName, labelSelector, objectName, port, sectionName } from "./parts.ts";
+import { distinct, fromNamespaces, hostname, labelName, objectName, port, sectionName } from "./parts.ts";
 
 const secretReference = z.strictObject({
   group: z.string().default(""),
@@ -21,13 +21,8 @@ const validation = z.strictObject({
   mode: z.enum(["AllowValidOnly", "AllowInsecureFallback"]).optional(),
 });
 
-export const allowedRoutes = z.strictObject({
-  namespaces: z
-    .strictObject({
-      from: z.enum(["All", "Selector", "Same", "None"]).default("Same"),
-      selector: labelSelector.optional(),
-    })
-    .default({ from: "Same" }),
+const allowedRoutes = z.strictObject({
+  namespaces: fromNamespaces("Same"),
   kinds: z
     .array(z.strictObject({ group: z.string().default(GATEWAY_API), kind: z.string().min(1) }))
     .max(8)
@@ -62,7 +57,11 @@ export const gateway = defineKind(
   {
     spec: z.strictObject({
       gatewayClassName: objectName,
-      listeners: z.array(listener).max(64).default([]),
+      listeners: z
+        .array(listener)
+        .max(64)
+        .superRefine(distinct(({ name }) => name))
+        .default([]),
       addresses: z
         .array(z.strictObject({ type: z.string().default("IPAddress"), value: z.string().optional() }))
         .max(16)
@@ -74,16 +73,7 @@ export const gateway = defineKind(
           parametersRef: z.strictObject({ group: z.string(), kind: z.string(), name: objectName }).optional(),
         })
         .optional(),
-      allowedListeners: z
-        .strictObject({
-          namespaces: z
-            .strictObject({
-              from: z.enum(["All", "Selector", "Same", "None"]).default("None"),
-              selector: labelSelector.optional(),
-            })
-            .default({ from: "None" }),
-        })
-        .optional(),
+      allowedListeners: z.strictObject({ namespaces: fromNamespaces("None") }).optional(),
       tls: z
         .strictObject({
           backend: z.strictObject({ clientCertificateRef: secretReference.optional() }).optional(),

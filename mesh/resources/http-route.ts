@@ -3,15 +3,29 @@ import { z } from "zod";
 import { defineKind, GATEWAY_API } from "./kind.ts";
 import {
   backendObjectReference,
+  distinct,
   duration,
   headerName,
+  headerValue,
   hostname,
+  milliseconds,
   objectName,
   parentReference,
   port,
   preciseHostname,
   sectionName,
 } from "./parts.ts";
+
+/** What keeps `value` from being a URL's path that the upstream reads as we do. */
+function pathProblems(value: string): string[] {
+  return [
+    ...(value.startsWith("/") ? [] : ["must begin with '/'"]),
+    ...(/\/\/|\/\.\.?(\/|$)|%2f|#/i.test(value) ? ["must not contain '//', '/./', '/../', '%2F' or '#'"] : []),
+    ...(/[^A-Za-z0-9/\-._~%!$&'()*+,;=:@#]|%(?![0-9A-Fa-f]{2})/.test(value)
+      ? ["must hold only characters of a URL path (RFC 3986)"]
+      : []),
+  ];
+}
 
 const path = z
   .strictObject({
@@ -20,19 +34,15 @@ const path = z
   })
   .superRefine(({ type, value }, context) => {
     if (type === "RegularExpression") return;
-    if (!value.startsWith("/")) context.addIssue({ code: "custom", path: ["value"], message: "must begin with '/'" });
-    if (/\/\/|\/\.\.?(\/|$)|%2f|#/i.test(value))
-      context.addIssue({
-        code: "custom",
-        path: ["value"],
-        message: "must not contain '//', '/./', '/../', '%2F' or '#'",
-      });
-    if (/[^A-Za-z0-9/\-._~%!$&'()*+,;=:@]|%(?![0-9A-Fa-f]{2})/.test(value))
-      context.addIssue({
-        code: "custom",
-        path: ["value"],
-        message: "must hold only characters of a URL path (RFC 3986)",
-      });
+    for (const message of pathProblems(value)) context.addIssue({ code: "custom", path: ["value"], message });
+  });
+
+/** It takes the place of a path between an origin and a query: without its slash it would lengthen the host. */
+const replacement = z
+  .string()
+  .max(1024)
+  .superRefine((value, context) => {
+    for (const message of pathProblems(value)) context.addIssue({ code: "custom", message });
   });
 
 const headerMatch = z.strictObject({
@@ -57,17 +67,23 @@ export const match = z.strictObject({
 });
 export type RouteMatch = z.output<typeof match>;
 
-const header = z.strictObject({ name: headerName, value: z.string().min(1).max(4096) });
+const header = z.strictObject({ name: headerName, value: headerValue });
+const headers = z
+  .array(header)
+  .max(16)
+  .superRefine(distinct(({ name }) => name.toLowerCase()))
+  .default([]);
 const headerModifier = z.strictObject({
-  set: z.array(header).max(16).default([]),
-  add: z.array(header).max(16).default([]),
-  remove: z.array(z.string()).max(16).default([]),
+  set: headers,
+  add: headers,
+  remove: z.array(headerName).max(16).default([]),
 });
 export type HeaderModifier = z.output<typeof headerModifier>;
 
 const pathModifier = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("ReplaceFullPath"), replaceFullPath: z.string().max(1024) }),
-  z.strictObject({ type: z.literal("ReplacePrefixMatch"), replacePrefixMatch: z.string().max(1024) }),
+  z.strictObject({ type: z.literal("ReplaceFullPath"), replaceFullPath: replacement }),
+  // An empty replacement takes the prefix away, as `/` does.
+  z.strictObject({ type: z.literal("ReplacePrefixMatch"), replacePrefixMatch: z.literal("").or(replacement) }),
 ]);
 export type PathModifier = z.output<typeof pathModifier>;
 
@@ -81,11 +97,16 @@ const requestRedirect = z.strictObject({
 
 const urlRewrite = z.strictObject({ hostname: preciseHostname.optional(), path: pathModifier.optional() });
 
-const requestMirror = z.strictObject({
-  backendRef: backendObjectReference,
-  percent: z.int().min(0).max(100).optional(),
-  fraction: z.strictObject({ numerator: z.int().min(0), denominator: z.int().min(1).default(100) }).optional(),
-});
+const requestMirror = z
+  .strictObject({
+    backendRef: backendObjectReference,
+    percent: z.int().min(0).max(100).optional(),
+    fraction: z
+      .strictObject({ numerator: z.int().min(0), denominator: z.int().min(1).default(100) })
+      .refine(({ numerator, denominator }) => numerator <= denominator, "must not be more than one")
+      .optional(),
+  })
+  .refine(({ percent, fraction }) => percent === undefined || fraction === undefined, "takes percent or fraction");
 
 const cors = z.strictObject({
   allowOrigins: z.array(z.string()).max(64).default([]),
@@ -125,7 +146,41 @@ export const backendRef = backendObjectReference.extend({
 });
 export type BackendRef = z.output<typeof backendRef>;
 
-export const rule = z.strictObject({
+/** Released versions write `sessionName` and `cookieConfig`, later ones `cookie` and `header`. */
+const sessionPersistence = z
+  .strictObject({
+    sessionName: z.string().max(128).optional(),
+    absoluteTimeout: duration.optional(),
+    idleTimeout: duration.optional(),
+    type: z.enum(["Cookie", "Header"]).default("Cookie"),
+    cookieConfig: z.strictObject({ lifetimeType: z.enum(["Permanent", "Session"]).default("Session") }).optional(),
+    cookie: z
+      .strictObject({
+        name: headerName.max(128).optional(),
+        lifetimeType: z.enum(["Permanent", "Session"]).default("Session"),
+      })
+      .optional(),
+    header: z.strictObject({ name: headerName }).optional(),
+  })
+  .superRefine(({ type, cookie, cookieConfig, header, absoluteTimeout }, context) => {
+    const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+    if (type === "Header" && cookie) refuse("cookie", "is for type Cookie");
+    if (type === "Header" && cookieConfig) refuse("cookieConfig", "is for type Cookie");
+    if (type === "Cookie" && header) refuse("header", "is for type Header");
+    if (cookie && cookieConfig) refuse("cookieConfig", "is the older name of cookie: write one of them");
+    if ((cookie ?? cookieConfig)?.lifetimeType === "Permanent" && absoluteTimeout === undefined)
+      refuse("absoluteTimeout", "is required when lifetimeType is Permanent");
+  });
+
+const timeouts = z
+  .strictObject({ request: duration.optional(), backendRequest: duration.optional() })
+  .refine(
+    ({ request = "0s", backendRequest = "0s" }) =>
+      milliseconds(request) === 0 || milliseconds(backendRequest) <= milliseconds(request),
+    { path: ["backendRequest"], message: "must not be longer than request" },
+  );
+
+const ruleFields = z.strictObject({
   name: sectionName.optional(),
   matches: z
     .array(match)
@@ -135,7 +190,7 @@ export const rule = z.strictObject({
     .transform((all) => (all.length > 0 ? all : [match.parse({})])),
   filters: z.array(filter).max(16).default([]),
   backendRefs: z.array(backendRef).max(16).default([]),
-  timeouts: z.strictObject({ request: duration.optional(), backendRequest: duration.optional() }).optional(),
+  timeouts: timeouts.optional(),
   retry: z
     .strictObject({
       codes: z.array(z.int().min(400).max(599)).optional(),
@@ -143,15 +198,45 @@ export const rule = z.strictObject({
       backoff: duration.optional(),
     })
     .optional(),
-  sessionPersistence: z
-    .strictObject({
-      sessionName: z.string().max(128).optional(),
-      absoluteTimeout: duration.optional(),
-      idleTimeout: duration.optional(),
-      type: z.enum(["Cookie", "Header"]).default("Cookie"),
-      cookieConfig: z.strictObject({ lifetimeType: z.enum(["Permanent", "Session"]).default("Session") }).optional(),
-    })
-    .optional(),
+  sessionPersistence: sessionPersistence.optional(),
+});
+
+/** These may stand once in a list of filters; a second would make the order matter, which the specification leaves open. */
+const SINGLE_FILTERS: readonly string[] = [
+  "RequestHeaderModifier",
+  "ResponseHeaderModifier",
+  "RequestRedirect",
+  "URLRewrite",
+];
+
+/** The specification's rules across the fields of a rule. */
+export const rule = ruleFields.superRefine(({ filters, matches, backendRefs }, context) => {
+  const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
+  const lists = [
+    { filters, at: [] as PropertyKey[] },
+    ...backendRefs.map((ref, index) => ({ filters: ref.filters, at: ["backendRefs", index] })),
+  ];
+  for (const { filters: list, at } of lists) {
+    const types = list.map(({ type }) => type);
+    list.forEach((one, index) => {
+      const path = [...at, "filters", index];
+      if (SINGLE_FILTERS.includes(one.type) && types.indexOf(one.type) < index)
+        refuse(path, `${one.type} may stand once only`);
+      if (one.type === "URLRewrite" && types.includes("RequestRedirect"))
+        refuse(path, "URLRewrite and RequestRedirect exclude each other");
+      const field = one.type === "URLRewrite" ? "urlRewrite" : "requestRedirect";
+      const modifier =
+        one.type === "URLRewrite" ? one.urlRewrite.path : one.type === "RequestRedirect" && one.requestRedirect.path;
+      if (
+        modifier &&
+        modifier.type === "ReplacePrefixMatch" &&
+        !matches.every(({ path }) => path.type === "PathPrefix")
+      )
+        refuse([...path, field, "path"], "ReplacePrefixMatch needs matches by PathPrefix");
+    });
+  }
+  if (filters.some(({ type }) => type === "RequestRedirect") && backendRefs.length > 0)
+    refuse(["backendRefs"], "cannot stand beside a RequestRedirect, which answers without a backend");
 });
 export type RouteRule = z.output<typeof rule>;
 
@@ -172,6 +257,7 @@ export const httpRoute = defineKind(
       rules: z
         .array(rule)
         .max(16)
+        .superRefine(distinct(({ name }) => name))
         .default([])
         .transform((rules) => (rules.length > 0 ? rules : [rule.parse({})])),
     }),

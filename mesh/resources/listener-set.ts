@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { allowedRoutes, listener } from "./gateway.ts";
+import { listener } from "./gateway.ts";
 import { defineKind, GATEWAY_API } from "./kind.ts";
-import { labelName, objectName } from "./parts.ts";
+import { distinct, labelName, objectName } from "./parts.ts";
 
 export const listenerSet = defineKind(
   {
@@ -21,9 +21,10 @@ export const listenerSet = defineKind(
         name: objectName,
       }),
       listeners: z
-        .array(listener.extend({ allowedRoutes: allowedRoutes.default({ namespaces: { from: "Same" }, kinds: [] }) }))
+        .array(listener)
         .min(1)
-        .max(64),
+        .max(64)
+        .superRefine(distinct(({ name }) => name)),
     }),
   },
 );

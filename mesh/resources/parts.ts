@@ -45,10 +45,21 @@ export const headerName = z
   .max(256)
   .regex(/^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, "must be a header name (RFC 9110 token)");
 
+/** What a runtime takes as a field value (RFC 9110): one line of at most eight-bit characters. */
+export const headerValue = z
+  .string()
+  .min(1)
+  .max(4096)
+  // oxlint-disable-next-line no-control-regex -- the tab is the one control character allowed
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, "must be one line without control characters");
+
 /** GEP-2257: up to four of h, m, s, ms, such as `1m30s`; `0s` means no limit. */
 export const duration = z
   .string()
   .regex(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/, "must be a duration such as 500ms, 10s or 1m30s (GEP-2257)");
+
+/** A duration that something divides by or waits for. */
+export const positiveDuration = duration.refine((text) => milliseconds(text) > 0, "must be longer than 0s");
 
 const UNIT_MS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 
@@ -94,11 +105,42 @@ export const labelSelector = z.strictObject({
   matchLabels: z.record(z.string(), z.string()).optional(),
   matchExpressions: z
     .array(
-      z.strictObject({
-        key: z.string(),
-        operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
-        values: z.array(z.string()).optional(),
-      }),
+      z
+        .strictObject({
+          key: z.string(),
+          operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
+          values: z.array(z.string()).optional(),
+        })
+        .refine(({ operator, values = [] }) => values.length > 0 === (operator === "In" || operator === "NotIn"), {
+          path: ["values"],
+          message: "must be given for In and NotIn, and only for them",
+        }),
     )
     .optional(),
 });
+
+/** The namespaces that may attach. A selector that was forgotten must not come to mean all of them. */
+export const fromNamespaces = <const From extends "Same" | "None">(byDefault: From) =>
+  z
+    .strictObject({
+      from: z.enum(["All", "Selector", "Same", "None"]).default(byDefault),
+      selector: labelSelector.optional(),
+    })
+    .refine(({ from, selector }) => from !== "Selector" || selector !== undefined, {
+      path: ["selector"],
+      message: "is required when from is Selector",
+    })
+    .default({ from: byDefault });
+
+/** Refuses a list in which two items have one name: a reference by that name could mean either. */
+export const distinct =
+  <T>(nameOf: (item: T) => string | undefined, field = "name") =>
+  (items: readonly T[], context: z.RefinementCtx): void => {
+    const seen = new Set<string>();
+    items.forEach((item, index) => {
+      const name = nameOf(item);
+      if (name !== undefined && seen.has(name))
+        context.addIssue({ code: "custom", path: [index, field], message: `stands twice in this list: ${name}` });
+      if (name !== undefined) seen.add(name);
+    });
+  };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
-import { duration, headerName, labelName, targetReference } from "./parts.ts";
+import { distinct, headerName, labelName, positiveDuration, targetReference } from "./parts.ts";
 
 /** One bucket per distinct value; several parts make one key together. None: one bucket for all. */
 const keyPart = z.discriminatedUnion("type", [
@@ -12,7 +12,7 @@ const limit = z.strictObject({
   name: labelName,
   key: z.array(keyPart).max(4).default([]),
   requests: z.int().min(1).max(1_000_000_000),
-  window: duration.default("1s"),
+  window: positiveDuration.default("1s"),
   /** How many may come at once; the bucket's depth. Default: a window's worth, at most ten seconds' worth. */
   burst: z.int().min(1).max(1_000_000_000).optional(),
 });
@@ -30,7 +30,12 @@ export const rateLimitPolicy = defineKind(
   {
     spec: z.strictObject({
       targetRefs: z.array(targetReference).min(1).max(16),
-      limits: z.array(limit).min(1).max(16),
+      /** Each name is a bucket of its own. */
+      limits: z
+        .array(limit)
+        .min(1)
+        .max(16)
+        .superRefine(distinct(({ name }) => name)),
       /** While the limit's object cannot be reached: go on with a safe share of the limit, refuse, or let all through. */
       onUnavailable: z.enum(["share", "deny", "allow"]).default("share"),
     }),

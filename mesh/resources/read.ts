@@ -2,7 +2,6 @@
  * YAML text -> resources, or every reason why not. Reading never stops at the first problem: a file of ten mistakes
  * is mended in one round. Problems carry file, line, column and path.
  */
-import { isAlias, isMap, isNode, isPair, isSeq, LineCounter, parseAllDocuments, type Document } from "yaml";
 import type { SourceFile } from "../api.ts";
 import { isRecord } from "../canonical.ts";
 import { byPlace, type Problem } from "../problem.ts";
@@ -10,11 +9,9 @@ import { KEPT_METADATA } from "./kind.ts";
 import { findKind, FOREIGN_KINDS, KINDS } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 import { keyOf, type Resource, titleOf } from "./resource.ts";
-import { validate } from "./validate.ts";
+import { quote, validate } from "./validate.ts";
+import { type Locate, parseYaml, type Path } from "./yaml.ts";
 
-type Path = readonly PropertyKey[];
-/** Where a path of a document stands; the nearest ancestor when the path itself is absent. */
-type Locate = (path: Path) => NonNullable<Problem["at"]>;
 type Reading = {
   readonly resources: Resource[];
   readonly problems: Problem[];
@@ -46,27 +43,12 @@ export function readFiles(files: readonly SourceFile[]): Read {
   };
 }
 
-function readFile({ name, text }: SourceFile, reading: Reading): void {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false });
-  for (const document of documents) {
-    const locate = locator(document, lines, name);
-    if (document.errors.length > 0) {
-      for (const error of document.errors) {
-        const { line, col } = lines.linePos(error.pos[0]);
-        reading.problems.push(problem("yaml-syntax", { file: name, line, col }, error.message.split("\n")[0]!));
-      }
-      continue;
-    }
-    let value: unknown;
-    try {
-      value = document.toJS({ maxAliasCount: 100 });
-    } catch (error) {
-      reading.problems.push(problem("yaml-syntax", locate([]), (error as Error).message));
-      continue;
-    }
+function readFile(file: SourceFile, reading: Reading): void {
+  for (const document of parseYaml(file)) {
+    if ("problems" in document) for (const found of document.problems) reading.problems.push(found);
     // An empty document between two `---` is how people separate files.
-    if (value !== null && value !== undefined) readValue(value, [], locate, reading);
+    else if (document.value !== null && document.value !== undefined)
+      readValue(document.value, [], document.locate, reading);
   }
 }
 
@@ -80,11 +62,28 @@ function readValue(value: unknown, path: Path, locate: Locate, reading: Reading)
     return;
   }
   // What `kubectl get -o yaml` prints of several resources.
-  if (value.kind === "List" && Array.isArray(value.items)) {
-    value.items.forEach((item: unknown, index) => readValue(item, [...path, "items", index], locate, reading));
-    return;
+  if (value.kind === "List") readList(value, path, locate, reading);
+  else readResource(value, path, locate, reading);
+}
+
+const LIST_KEYS = ["apiVersion", "kind", "metadata", "items"];
+
+function readList(list: Record<string, unknown>, path: Path, locate: Locate, reading: Reading): void {
+  for (const key of Object.keys(list).filter((given) => !LIST_KEYS.includes(given))) {
+    const guess = nearest(key, LIST_KEYS);
+    reading.problems.push({
+      ...problem("unknown-key", locate([...path, key]), `unknown key ${quote(key)}`),
+      path: showPath([...path, key]),
+      fix: guess === undefined ? `one of ${LIST_KEYS.join(", ")}` : `did you mean ${guess}?`,
+    });
   }
-  readResource(value, path, locate, reading);
+  if (Array.isArray(list.items))
+    list.items.forEach((item: unknown, index) => readValue(item, [...path, "items", index], locate, reading));
+  else {
+    const message = list.items === undefined ? "is required" : `must be a list, found ${typeName(list.items)}`;
+    const items = [...path, "items"];
+    reading.problems.push({ ...problem("invalid-value", locate(items), message), path: showPath(items) });
+  }
 }
 
 function readResource(value: Record<string, unknown>, path: Path, locate: Locate, reading: Reading): void {
@@ -111,7 +110,7 @@ function readResource(value: Record<string, unknown>, path: Path, locate: Locate
   const versions = kind.versions.map((version) => (kind.group ? `${kind.group}/${version}` : version));
   if (!versions.includes(apiVersion)) {
     const at = locate([...path, "apiVersion"]);
-    const message = `${kindName} is not served at ${JSON.stringify(apiVersion)}`;
+    const message = `${kindName} is not served at ${quote(apiVersion)}`;
     problems.push({
       ...problem("unknown-version", at, message),
       path: "apiVersion",
@@ -122,7 +121,9 @@ function readResource(value: Record<string, unknown>, path: Path, locate: Locate
 
   const found = validate(kind, value);
   const resource = keep(value, kind.namespaced);
-  const name = isRecord(value.metadata) && typeof value.metadata.name === "string" ? titleOf(resource) : kindName;
+  const { name: ownName, namespace } = resource.metadata as Record<string, unknown>;
+  const named = typeof ownName === "string" && (namespace === undefined || typeof namespace === "string");
+  const name = named ? titleOf(resource) : kindName;
   for (const { path: inner, ...rest } of found)
     problems.push({
       severity: "error",
@@ -144,7 +145,7 @@ function readResource(value: Record<string, unknown>, path: Path, locate: Locate
   if (found.length > 0) return;
 
   const at = locate([...path, "metadata"]);
-  if (JSON.stringify(value).length > MAX_RESOURCE_BYTES) {
+  if (utf8Length(JSON.stringify(resource)) > MAX_RESOURCE_BYTES) {
     const message = `is larger than ${MAX_RESOURCE_BYTES} bytes`;
     problems.push({ ...problem("too-large", at, message), resource: name, fix: "split it into several resources" });
     return;
@@ -185,9 +186,13 @@ function unknownKind(kind: string, apiVersion: string, at: NonNullable<Problem["
     );
   const fix = guess === undefined ? `one of ${KINDS.map((known) => known.kind).join(", ")}` : `did you mean ${guess}?`;
   if (ours || guess !== undefined || !apiVersion.includes("/"))
-    return { ...problem("unknown-kind", at, `no kind ${JSON.stringify(kind)}`), path: "kind", fix };
+    return { ...problem("unknown-kind", at, `no kind ${quote(kind)}`), path: "kind", fix };
   return {
-    ...problem("not-carried", at, `${kind} of ${apiVersion} is passed over: it is not a kind of the mesh`),
+    ...problem(
+      "not-carried",
+      at,
+      `${quote(kind)} of ${quote(apiVersion)} is passed over: it is not a kind of the mesh`,
+    ),
     severity: "warning",
   };
 }
@@ -199,10 +204,20 @@ const problem = (code: Problem["code"], at: NonNullable<Problem["at"]>, message:
   message,
 });
 
-export const typeName = (value: unknown): string =>
-  value === null ? "nothing" : Array.isArray(value) ? "a list" : isRecord(value) ? "a map" : `${JSON.stringify(value)}`;
+const typeName = (value: unknown): string =>
+  value === null ? "nothing" : Array.isArray(value) ? "a list" : isRecord(value) ? "a map" : quote(value);
 
-export function showPath(path: Path): string {
+/** The bytes that a store counts. mesh/ has no `TextEncoder`: it is a runtime's, not the language's. */
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (const char of text) {
+    const code = char.codePointAt(0)!; // a char of a string has one
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+function showPath(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
     const key = String(part);
@@ -217,25 +232,3 @@ const parsePath = (text: string): Path =>
     if (index !== undefined) return Number(index);
     return quoted === undefined ? part : (JSON.parse(quoted) as string);
   });
-
-function locator(document: Document, lines: LineCounter, file: string): Locate {
-  return (path) => {
-    let node: unknown = document.contents;
-    // The document's own start, which `range` gives even when it is empty.
-    let offset = isNode(node) && node.range ? node.range[0] : (document.range?.[0] ?? 0);
-    for (const part of path) {
-      if (isAlias(node)) node = node.resolve(document);
-      if (isMap(node)) {
-        const pair = node.items.find((item) => isPair(item) && isNode(item.key) && String(item.key) === String(part));
-        if (!pair) break;
-        if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
-        node = pair.value;
-      } else if (isSeq(node)) {
-        node = node.items[Number(part)];
-        if (isNode(node) && node.range) offset = node.range[0];
-      } else break;
-    }
-    const { line, col } = lines.linePos(offset);
-    return { file, line, col };
-  };
-}

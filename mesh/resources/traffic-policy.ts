@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
-import { duration, targetReference } from "./parts.ts";
+import { duration, milliseconds, positiveDuration, targetReference } from "./parts.ts";
 
 /** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
 export const trafficPolicy = defineKind(
@@ -26,12 +26,16 @@ export const trafficPolicy = defineKind(
         .strictObject({
           failures: z.int().min(1).max(10_000).default(5),
           failureRatio: z.number().gt(0).max(1).default(0.5),
-          window: duration.default("10s"),
+          window: positiveDuration.default("10s"),
           /** The first time it opens; doubles each time a probe fails, up to `maxOpenFor`. */
-          openFor: duration.default("1s"),
-          maxOpenFor: duration.default("30s"),
+          openFor: positiveDuration.default("1s"),
+          maxOpenFor: positiveDuration.default("30s"),
           /** How many requests of the whole fleet may try a half-open backend at once. */
           probes: z.int().min(1).max(100).default(1),
+        })
+        .refine(({ openFor, maxOpenFor }) => milliseconds(openFor) <= milliseconds(maxOpenFor), {
+          path: ["maxOpenFor"],
+          message: "must not be shorter than openFor",
         })
         .optional(),
     }),

@@ -1,11 +1,13 @@
 /** A document against its kind's schema: zod's issues, put into words that say the fix. */
 import { z } from "zod";
+import { isRecord } from "../canonical.ts";
 import type { Problem } from "../problem.ts";
 import type { Kind } from "./kind.ts";
 import { nearest } from "./nearest.ts";
 
 type Issue = Pick<Problem, "code" | "message"> & { readonly path: readonly PropertyKey[]; readonly fix?: string };
 
+/** Every way in which `document` breaks its kind's schema, each with its path in the document. */
 export function validate(kind: Kind, document: unknown): Issue[] {
   const result = kind.schema.safeParse(document, { reportInput: true });
   return result.success ? [] : result.error.issues.flatMap((issue) => explain(issue, kind.schema));
@@ -13,7 +15,7 @@ export function validate(kind: Kind, document: unknown): Issue[] {
 
 function explain(issue: z.core.$ZodIssue, schema: z.core.$ZodType): Issue[] {
   if (issue.code === "unrecognized_keys") {
-    const known = keysAt(schema, issue.path);
+    const known = keysAt(schema, issue.path, issue.input);
     return issue.keys.map((key) => {
       const guess = nearest(key, known);
       const fix =
@@ -21,7 +23,7 @@ function explain(issue: z.core.$ZodIssue, schema: z.core.$ZodType): Issue[] {
       return {
         code: "unknown-key",
         path: [...issue.path, key],
-        message: `unknown key ${JSON.stringify(key)}`,
+        message: `unknown key ${quote(key)}`,
         ...(fix === undefined ? {} : { fix }),
       };
     });
@@ -40,21 +42,32 @@ function explain(issue: z.core.$ZodIssue, schema: z.core.$ZodType): Issue[] {
   }
   if (issue.code === "invalid_union" && "discriminator" in issue && issue.discriminator !== undefined)
     return [{ ...base, message: `must be ${listed(discriminants(schema, issue.path))}` }];
-  if (issue.code === "invalid_type") {
-    if (issue.input === undefined) return [{ ...base, message: "is required" }];
-    return [{ ...base, message: issue.message.replace(/^Invalid input: /, "") }];
-  }
-  return [{ ...base, message: issue.message.replace(/^(Invalid input|Too big|Too small|Invalid string): /, "") }];
+  if (issue.input === undefined) return [{ ...base, message: "is required" }];
+  if (issue.code === "invalid_union")
+    return [{ ...base, message: [...new Set(issue.errors.flat().map(({ message }) => plain(message)))].join(", or ") }];
+  return [{ ...base, message: plain(issue.message) }];
+}
+
+const plain = (message: string): string => message.replace(/^(Invalid input|Too big|Too small|Invalid string): /, "");
+
+/** As JSON, and short: what stands in a file may be of any length. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }
 
 const listed = (values: readonly string[]): string =>
   values.length === 1 ? values[0]! : values.length === 0 ? "one of the known types" : `one of ${values.join(", ")}`;
 
-/** The keys that an object of the schema may have at `path`, through unions, defaults and lists. */
-function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
-  return [
-    ...new Set(schemasAt(schema, path).flatMap((at) => (at instanceof z.ZodObject ? Object.keys(at.shape) : []))),
-  ];
+/** The keys that an object of the schema may have at `path`; of a union, those of the arm that `input` is of. */
+function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[], input: unknown): string[] {
+  const objects = schemasAt(schema, path).filter((at) => at instanceof z.ZodObject);
+  const isArm = (at: z.ZodObject) =>
+    Object.entries(at.shape).every(
+      ([key, field]) =>
+        !(field instanceof z.ZodLiteral) || (isRecord(input) && [...field.values].includes(input[key] as string)),
+    );
+  return [...new Set(objects.filter(isArm).flatMap((at) => Object.keys(at.shape)))];
 }
 
 /** The values of the union's `type` one level above an issue at `…, "type"`. */

@@ -1,0 +1,298 @@
+import { describe, expect, it } from "vitest";
+import type { Compiled } from "../../../mesh/compile/compile.ts";
+import type { Policy } from "../../../mesh/snapshot.ts";
+import {
+  backend,
+  compiled,
+  front,
+  GATEWAY_API,
+  rateLimitPolicy,
+  route,
+  SELVEDGE_API,
+  service,
+  to,
+  trafficPolicy,
+} from "../../support/resources.ts";
+
+const TARGETS = {
+  gateway: { group: GATEWAY_API, kind: "Gateway", name: "front" },
+  listener: { group: GATEWAY_API, kind: "Gateway", name: "front", sectionName: "http" },
+  route: { group: GATEWAY_API, kind: "HTTPRoute", name: "shop" },
+  rule: { group: GATEWAY_API, kind: "HTTPRoute", name: "shop", sectionName: "cart" },
+  backend: { group: SELVEDGE_API, kind: "Backend", name: "b" },
+  service: { group: "", kind: "Service", name: "s" },
+} as const;
+type TargetName = keyof typeof TARGETS;
+
+const shop = route("shop", {
+  parentRefs: [{ name: "front" }],
+  rules: [
+    { name: "cart", matches: [{ path: { value: "/cart" } }], backendRefs: [to("b"), { name: "s", port: 80 }] },
+    { name: "rest", backendRefs: [to("b")] },
+  ],
+});
+const world = [front(), backend("b"), service("s", { ports: [{ port: 80 }] }), shop];
+
+const rule = ({ snapshot }: Compiled, name = "cart") => {
+  const found = snapshot.rules.find((one) => one.route === "default/shop" && one.rule === name);
+  if (!found) throw new Error(`no rule ${name}`);
+  return found;
+};
+const layer = <K extends Policy["kind"]>(layers: readonly Policy[] | undefined, kind: K) =>
+  layers?.find((one): one is Extract<Policy, { kind: K }> => one.kind === kind);
+const codes = ({ problems }: Compiled): string[] =>
+  problems.map(({ code, resource, path }) => `${code} ${resource} ${path}`);
+
+const timeout = (target: TargetName, ms: number, name: string = target, metadata: object = {}) =>
+  trafficPolicy(name, { targetRefs: [TARGETS[target]], timeouts: { request: `${ms}ms` } }, metadata);
+const breaker = (target: TargetName, failures: number, name: string = target, metadata: object = {}) =>
+  trafficPolicy(name, { targetRefs: [TARGETS[target]], breaker: { failures } }, metadata);
+const limit = (target: TargetName, name: string = target) =>
+  rateLimitPolicy(name, { targetRefs: [TARGETS[target]], limits: [{ name: "l", requests: 10 }] });
+
+describe("a timeout is that of the most specific target", () => {
+  it.each<[TargetName[], number | undefined]>([
+    [[], undefined],
+    [["gateway"], 1],
+    [["gateway", "listener"], 2],
+    [["listener", "gateway"], 2],
+    [["gateway", "route"], 3],
+    [["route", "rule"], 4],
+    [["gateway", "listener", "route", "rule"], 4],
+  ])("of %j", (targets, expected) => {
+    const ms = { gateway: 1, listener: 2, route: 3, rule: 4, backend: 5, service: 6 };
+    const result = compiled(...world, ...targets.map((target) => timeout(target, ms[target])));
+    expect(layer(rule(result).layers, "deadline")?.ms).toBe(expected);
+  });
+
+  it("and a section of one rule holds for that rule alone", () => {
+    const result = compiled(...world, timeout("rule", 4), timeout("route", 3));
+    expect(layer(rule(result, "rest").layers, "deadline")?.ms).toBe(3);
+  });
+
+  it("and a backend's own bounds the calls to it", () => {
+    const result = compiled(...world, timeout("backend", 5), timeout("route", 3));
+    expect(layer(rule(result).layers, "deadline")?.ms).toBe(3);
+    expect(rule(result).backends.map(({ layers }) => layer(layers, "deadline")?.ms)).toEqual([5, undefined]);
+  });
+
+  it("and 0s takes it away", () => {
+    const result = compiled(...world, timeout("gateway", 1), timeout("route", 0));
+    expect(layer(rule(result).layers, "deadline")).toBeUndefined();
+  });
+});
+
+describe("a route's own timeouts come before any policy's", () => {
+  it.each<[object, number | undefined]>([
+    [{ request: "2s" }, 2000],
+    [{ backendRequest: "1s" }, 1000],
+    [{ request: "2s", backendRequest: "1s" }, 1000],
+    [{ request: "0s", backendRequest: "1s" }, 1000],
+    [{ request: "2s", backendRequest: "0s" }, 2000],
+    [{ request: "0s" }, undefined],
+    [{}, 7],
+    [{ request: "1h1m1s1ms" }, 3_661_001],
+    [{ request: "99999h" }, 2_147_483_647],
+  ])("%j", (timeouts, expected) => {
+    const own = route("shop", {
+      parentRefs: [{ name: "front" }],
+      rules: [{ name: "cart", backendRefs: [to("b")], timeouts }],
+    });
+    const result = compiled(front(), backend("b"), own, timeout("gateway", 7));
+    const found = layer(rule(result).layers, "deadline")?.ms;
+    expect(found).toBe(expected);
+  });
+});
+
+describe("a breaker is that of the most specific target, the backend's own above all", () => {
+  it.each<[TargetName[], (number | undefined)[]]>([
+    [[], [undefined, undefined]],
+    [["gateway"], [1, 1]],
+    [
+      ["gateway", "rule"],
+      [4, 4],
+    ],
+    [
+      ["rule", "backend"],
+      [5, 4],
+    ],
+    [
+      ["backend", "service"],
+      [5, 6],
+    ],
+  ])("of %j", (targets, expected) => {
+    const failures = { gateway: 1, listener: 2, route: 3, rule: 4, backend: 5, service: 6 };
+    const result = compiled(...world, ...targets.map((target) => breaker(target, failures[target])));
+    expect(rule(result).backends.map(({ layers }) => layer(layers, "breaker")?.failures)).toEqual(expected);
+  });
+
+  it("and two policies over one backend are two circuits", () => {
+    const result = compiled(...world, breaker("rule", 4), breaker("route", 3));
+    const circuits = ["cart", "rest"].map((name) => layer(rule(result, name).backends[0]?.layers, "breaker")?.circuit);
+    expect(circuits).toEqual(["Backend/default/b by default/rule", "Backend/default/b by default/route"]);
+  });
+
+  it("with every default filled in, in milliseconds", () => {
+    const result = compiled(...world, trafficPolicy("p", { targetRefs: [TARGETS.backend], breaker: {} }));
+    expect(layer(rule(result).backends[0]?.layers, "breaker")).toEqual({
+      kind: "breaker",
+      circuit: "Backend/default/b by default/p",
+      failures: 5,
+      failureRatio: 0.5,
+      windowMs: 10_000,
+      openMs: 1000,
+      maxOpenMs: 30_000,
+      probes: 1,
+    });
+  });
+});
+
+describe("sections", () => {
+  it("are taken each from the most specific policy that has it", () => {
+    const result = compiled(...world, timeout("gateway", 1), breaker("route", 3));
+    expect(layer(rule(result).layers, "deadline")?.ms).toBe(1);
+    expect(layer(rule(result).backends[0]?.layers, "breaker")?.failures).toBe(3);
+  });
+
+  it("are not mixed: the more specific one hides the other whole", () => {
+    const empty = trafficPolicy("empty", { targetRefs: [TARGETS.route], timeouts: {} });
+    expect(layer(rule(compiled(...world, timeout("gateway", 1), empty)).layers, "deadline")).toBeUndefined();
+  });
+});
+
+describe("two policies that set one section of one target", () => {
+  const old = { creationTimestamp: "2024-01-01T00:00:00Z" };
+  const young = { creationTimestamp: "2025-01-01T00:00:00Z" };
+
+  it.each([
+    ["the older wins", timeout("route", 1, "a", young), timeout("route", 2, "z", old), 2, "a"],
+    ["the first by name, of one age", timeout("route", 1, "a", old), timeout("route", 2, "z", old), 1, "z"],
+    ["one with an age before one without", timeout("route", 1, "a"), timeout("route", 2, "z", young), 2, "a"],
+    [
+      "ages of two time zones",
+      timeout("route", 1, "a", { creationTimestamp: "2024-01-01T01:00:00+02:00" }),
+      timeout("route", 2, "b", { creationTimestamp: "2023-12-31T23:30:00Z" }),
+      1,
+      "b",
+    ],
+  ])("%s", (_, one, other, ms, loser) => {
+    const result = compiled(...world, one, other);
+    expect(layer(rule(result).layers, "deadline")?.ms).toBe(ms);
+    expect(codes(result)).toEqual([`conflict TrafficPolicy default/${loser} spec.timeouts`]);
+  });
+
+  it("do not conflict over different sections", () => {
+    expect(codes(compiled(...world, timeout("route", 1, "a"), breaker("route", 2, "b")))).toEqual([]);
+  });
+});
+
+describe("limits", () => {
+  const names = (layers: readonly Policy[] | undefined) => layer(layers, "rate-limit")?.limits.map(({ name }) => name);
+
+  it("of every target add up, the widest first", () => {
+    const result = compiled(
+      ...world,
+      limit("rule"),
+      limit("gateway"),
+      limit("route"),
+      limit("backend"),
+      limit("listener"),
+    );
+    expect(names(rule(result).layers)).toEqual(
+      ["gateway", "listener", "route", "rule"].map((name) => `default/${name}/l`),
+    );
+    expect(rule(result).backends.map(({ layers }) => names(layers))).toEqual([["default/backend/l"], undefined]);
+  });
+
+  it("of several policies on one target add up", () => {
+    const result = compiled(...world, limit("route", "a"), limit("route", "b"));
+    expect(names(rule(result).layers)).toEqual(["default/a/l", "default/b/l"]);
+  });
+
+  it("of one policy that names its target twice hold once", () => {
+    const twice = rateLimitPolicy("p", {
+      targetRefs: [TARGETS.route, TARGETS.route],
+      limits: [{ name: "l", requests: 1 }],
+    });
+    expect(names(rule(compiled(...world, twice)).layers)).toEqual(["default/p/l"]);
+  });
+
+  it("of a Service hold once for a call through a route of its own", () => {
+    const gamma = route("shop", {
+      parentRefs: [{ group: "", kind: "Service", name: "s" }],
+      rules: [{ name: "cart", backendRefs: [{ name: "s", port: 80 }] }],
+    });
+    const result = compiled(service("s", { ports: [{ port: 80 }] }), gamma, limit("service"));
+    expect(names(rule(result).layers)).toBeUndefined();
+    expect(rule(result).backends.map(({ layers }) => names(layers))).toEqual([["default/service/l"]]);
+  });
+
+  it.each<[object, number]>([
+    [{ requests: 10 }, 10],
+    [{ requests: 10, burst: 3 }, 3],
+    [{ requests: 100, window: "20s" }, 50],
+    [{ requests: 1000, window: "24h" }, 1],
+    [{ requests: 1_000_000, window: "24h" }, 116],
+    [{ requests: 1, window: "10ms" }, 1],
+  ])("%j have a burst of %d", (given, burst) => {
+    const policy = rateLimitPolicy("p", { targetRefs: [TARGETS.route], limits: [{ name: "l", ...given }] });
+    expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits[0]?.burst).toBe(burst);
+  });
+
+  it("by header name it in lower case", () => {
+    const policy = rateLimitPolicy("p", {
+      targetRefs: [TARGETS.route],
+      limits: [{ name: "l", requests: 1, key: [{ type: "Header", name: "X-Key" }, { type: "ClientAddress" }] }],
+    });
+    expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits[0]?.key).toEqual([
+      { type: "Header", name: "x-key" },
+      { type: "ClientAddress" },
+    ]);
+  });
+});
+
+describe("a policy's target that cannot hold is reported and left out", () => {
+  it.each<[string, object, string]>([
+    [
+      "of another namespace",
+      { ...TARGETS.route, namespace: "away" },
+      "not-permitted TrafficPolicy default/p spec.targetRefs[0]",
+    ],
+    [
+      "that is not there",
+      { ...TARGETS.route, name: "gone" },
+      "dangling-reference TrafficPolicy default/p spec.targetRefs[0]",
+    ],
+    [
+      "whose rule is not there",
+      { ...TARGETS.rule, sectionName: "gone" },
+      "dangling-reference TrafficPolicy default/p spec.targetRefs[0].sectionName",
+    ],
+    [
+      "whose listener is not there",
+      { ...TARGETS.listener, sectionName: "gone" },
+      "dangling-reference TrafficPolicy default/p spec.targetRefs[0].sectionName",
+    ],
+    [
+      "that has no sections",
+      { ...TARGETS.backend, sectionName: "a" },
+      "dangling-reference TrafficPolicy default/p spec.targetRefs[0].sectionName",
+    ],
+    [
+      "of a kind that takes no policies",
+      { group: "", kind: "Pod", name: "a" },
+      "not-carried TrafficPolicy default/p spec.targetRefs[0]",
+    ],
+    ["of another group", { ...TARGETS.route, group: "" }, "not-carried TrafficPolicy default/p spec.targetRefs[0]"],
+    [
+      "of a kind named as a property of every object",
+      { group: "", kind: "constructor", name: "a" },
+      "not-carried TrafficPolicy default/p spec.targetRefs[0]",
+    ],
+  ])("%s", (_, target, problem) => {
+    const policy = trafficPolicy("p", { targetRefs: [target, TARGETS.gateway], timeouts: { request: "1ms" } });
+    const result = compiled(...world, policy);
+    expect(codes(result)).toEqual([problem]);
+    expect(layer(rule(result).layers, "deadline")?.ms).toBe(1);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { answer, type Cause, type Denial } from "../../mesh/denial.ts";
+
+/** Every cause with what the caller sees; a cause that is added must be added here. */
+const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, retryAfter?: string]>> = {
+  "no-route": [{ cause: "no-route" }, 404],
+  "no-backend": [{ cause: "no-backend" }, 500],
+  "no-endpoint": [{ cause: "no-endpoint" }, 503],
+  "not-carried": [{ cause: "not-carried" }, 500],
+  "breaker-open": [{ cause: "breaker-open", retryAfterMs: 1001 }, 503, "2"],
+  "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000 }, 429, "30"],
+  "limiter-unavailable": [{ cause: "limiter-unavailable", retryAfterMs: 0 }, 503, "1"],
+  "deadline-exceeded": [{ cause: "deadline-exceeded" }, 504],
+  "upstream-unreachable": [{ cause: "upstream-unreachable" }, 502],
+  "upstream-invalid": [{ cause: "upstream-invalid" }, 502],
+  "loop-detected": [{ cause: "loop-detected" }, 508],
+  "method-not-carried": [{ cause: "method-not-carried" }, 501],
+  "body-not-carried": [{ cause: "body-not-carried" }, 400],
+  "no-snapshot": [{ cause: "no-snapshot" }, 503, "1"],
+  internal: [{ cause: "internal" }, 500],
+};
+
+describe("a denial is answered", () => {
+  it.each(Object.entries(TABLE))("%s", (cause, [denial, status, retryAfter]) => {
+    const { headers, body, ...rest } = answer(denial);
+    expect(rest).toEqual({ status });
+    expect(headers).toEqual({
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "selvedge-cause": cause,
+      ...(retryAfter !== undefined && { "retry-after": retryAfter }),
+    });
+    expect(JSON.parse(body)).toEqual({
+      type: `https://mesh.selvedge.dev/causes#${cause}`,
+      title: expect.stringMatching(/^[A-Z].+[^.]$/) as string,
+      status,
+      cause,
+    });
+  });
+
+  it.each([
+    [-5, "1"],
+    [0, "1"],
+    [1, "1"],
+    [1000, "1"],
+    [1000.5, "2"],
+    [59_999, "60"],
+  ])("with a wait of %d ms as %s whole seconds, never too few", (retryAfterMs, seconds) => {
+    expect(answer({ cause: "rate-limited", retryAfterMs }).headers["retry-after"]).toBe(seconds);
+  });
+});

@@ -1,0 +1,409 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compile } from "../../mesh/compile/compile.ts";
+import { matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
+import type { Resource } from "../../mesh/resources/resource.ts";
+import { type LinearListener, linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
+import { backend, compiled, gateway, GATEWAY_API, route, service, to } from "../support/resources.ts";
+
+const subject = ({
+  method,
+  path,
+  headers,
+  query,
+}: Pick<LinearRequest, "method" | "path" | "headers" | "query">): Subject => ({
+  method,
+  path,
+  header: (name) => headers[name] ?? null,
+  query: (name) => query[name] ?? null,
+});
+
+const shown = (match: Match | undefined): string | undefined => match && `${match.rule.route} ${match.rule.rule}`;
+
+/** As stored, unread: the generated cases are valid by construction. */
+function resourcesOf(listeners: readonly LinearListener[], routes: readonly LinearRoute[]): Resource[] {
+  const apiVersion = `${GATEWAY_API}/v1`;
+  const allowedRoutes = { namespaces: { from: "All" } };
+  return [
+    {
+      apiVersion,
+      kind: "Gateway",
+      metadata: { namespace: "default", name: "front" },
+      spec: {
+        gatewayClassName: "selvedge",
+        listeners: listeners.map((listener) => ({ ...listener, protocol: "HTTP", allowedRoutes })),
+      },
+    },
+    ...routes.map(({ namespace, name, created, sectionName, ...spec }) => ({
+      apiVersion,
+      kind: "HTTPRoute",
+      metadata: { namespace, name, ...(created !== undefined && { creationTimestamp: created }) },
+      spec: {
+        ...spec,
+        parentRefs: [{ namespace: "default", name: "front", ...(sectionName !== undefined && { sectionName }) }],
+      },
+    })),
+  ];
+}
+
+describe("match agrees with the specification read rule by rule", () => {
+  const label = fc.constantFrom("a", "a", "b", "ab");
+  const host = fc.array(label, { minLength: 1, maxLength: 3 }).map((labels) => [...labels, "x"].join("."));
+  const hostname = fc.oneof(
+    host,
+    host.map((name) => `*.${name}`),
+    fc.constant("*.x"),
+  );
+  const port = fc.constantFrom(80, 80, 80, 8080);
+  const name = (word: string) => (_: unknown, index: number) => `${word}${index}`;
+  const listeners = fc
+    .array(fc.record({ port, hostname: fc.option(hostname, { nil: undefined }) }), { minLength: 2, maxLength: 4 })
+    .map((all) =>
+      all.map((one, index): LinearListener => ({
+        name: name("l")(one, index),
+        port: one.port,
+        ...(one.hostname !== undefined && { hostname: one.hostname }),
+      })),
+    );
+  const segments = fc.array(fc.constantFrom("a", "b", "ab"), { maxLength: 3 });
+  const path = fc
+    .tuple(segments, fc.boolean())
+    .map(([parts, slash]) => `/${parts.join("/")}${slash && parts.length > 0 ? "/" : ""}`);
+  const value = fc.constantFrom("1", "2");
+  const conditions = (...names: string[]) =>
+    fc.array(fc.record({ name: fc.constantFrom(...names), value }), { maxLength: 3 });
+  const method = fc.constantFrom("GET", "POST");
+  const match = fc.record(
+    {
+      path: fc.record({ type: fc.constantFrom("Exact" as const, "PathPrefix" as const), value: path }),
+      method,
+      headers: conditions("x", "X", "y"),
+      queryParams: conditions("q", "Q", "r"),
+    },
+    { requiredKeys: [] },
+  );
+  const rules = fc.array(fc.record({ matches: fc.array(match, { maxLength: 3 }) }), { minLength: 1, maxLength: 3 });
+  const routes = (all: readonly LinearListener[]) =>
+    fc.array(
+      fc.record(
+        {
+          namespace: fc.constantFrom("a", "a-b"),
+          name: fc.constantFrom("r", "s", "t"),
+          created: fc.constantFrom("2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+          sectionName: fc.constantFrom(...all.map((one) => one.name)),
+          hostnames: fc.array(hostname, { maxLength: 3 }),
+          rules,
+        },
+        { requiredKeys: ["namespace", "name", "hostnames", "rules"] },
+      ),
+      { minLength: 2, maxLength: 6 },
+    );
+  const request = fc.record({
+    port,
+    host: fc.oneof(host, fc.constantFrom("x", "other", "")),
+    method,
+    path,
+    headers: fc.record({ x: value, y: value }, { requiredKeys: [] }),
+    query: fc.record({ q: value, Q: value, r: value }, { requiredKeys: [] }),
+  });
+  const distinct = (all: readonly LinearRoute[]) => [
+    ...new Map(all.map((one) => [`${one.namespace}/${one.name}`, one])).values(),
+  ];
+
+  it.each([1, 2, 3])("on the cases of seed %i", (seed) => {
+    let matched = 0;
+    let refused = 0;
+    fc.assert(
+      fc.property(
+        listeners.chain((all) =>
+          fc.tuple(fc.constant(all), routes(all), fc.array(request, { minLength: 20, maxLength: 20 })),
+        ),
+        ([open, all, requests]) => {
+          const own = distinct(all);
+          const ready = matcher(compile(resourcesOf(open, own)).snapshot);
+          for (const one of requests) {
+            const expected = linearMatch(open, own, one);
+            expect(shown(matchHost(ready, one.port, one.host, subject(one)))).toBe(expected);
+            if (expected === undefined) refused++;
+            else matched++;
+          }
+        },
+      ),
+      { numRuns: 600, seed },
+    );
+    // Or the cases would prove little.
+    expect(Math.min(matched, refused)).toBeGreaterThan(1500);
+  });
+});
+
+type Given = {
+  host?: string;
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  query?: Record<string, string>;
+};
+
+/** Which of the named routes answers; each is a list of matches, in the order of their age. */
+function answering(
+  routes: Record<string, object>,
+  given: Given,
+  listeners: object[] = [{ name: "http", port: 80, protocol: "HTTP" }],
+) {
+  const { snapshot } = compiled(
+    gateway("front", { gatewayClassName: "selvedge", listeners }),
+    backend("b"),
+    ...Object.entries(routes).map(([name, spec], index) =>
+      route(
+        name,
+        { parentRefs: [{ name: "front" }], rules: [{ backendRefs: [to("b")] }], ...spec },
+        { creationTimestamp: `2024-01-0${index + 1}T00:00:00Z` },
+      ),
+    ),
+  );
+  const { host = "shop.example", method = "GET", path = "/", headers = {}, query = {} } = given;
+  return matchHost(matcher(snapshot), 80, host, subject({ method, path, headers, query }));
+}
+
+const rulesOf = (...matches: object[]) => ({ rules: [{ matches }] });
+const prefix = (value: string, more: object = {}) => ({ path: { type: "PathPrefix", value }, ...more });
+const exact = (value: string, more: object = {}) => ({ path: { type: "Exact", value }, ...more });
+const has = (...names: string[]) => names.map((name) => ({ name, value: "1" }));
+
+describe("precedence", () => {
+  const given: Given = { path: "/a/b", headers: { x: "1", y: "1" }, query: { q: "1", r: "1" } };
+
+  it.each([
+    [
+      "an exact path before a prefix with every condition",
+      exact("/a/b"),
+      prefix("/a/b", { method: "GET", headers: has("x", "y") }),
+    ],
+    ["a longer prefix before a shorter one with a method", prefix("/a/b"), prefix("/a", { method: "GET" })],
+    ["a method before headers", prefix("/a", { method: "GET" }), prefix("/a", { headers: has("x", "y") })],
+    [
+      "more headers before fewer with query",
+      prefix("/a", { headers: has("x", "y") }),
+      prefix("/a", { headers: has("x"), queryParams: has("q", "r") }),
+    ],
+    [
+      "one header before two of query",
+      prefix("/a", { headers: has("x") }),
+      prefix("/a", { queryParams: has("q", "r") }),
+    ],
+    [
+      "more of query before fewer",
+      prefix("/a", { queryParams: has("q", "r") }),
+      prefix("/a", { queryParams: has("q") }),
+    ],
+  ])("%s, whichever is older", (_, winner, loser) => {
+    expect(answering({ older: rulesOf(loser), younger: rulesOf(winner) }, given)?.rule.route).toBe("default/younger");
+    expect(answering({ older: rulesOf(winner), younger: rulesOf(loser) }, given)?.rule.route).toBe("default/older");
+  });
+
+  it("between equals, the older route, whatever its name", () => {
+    expect(answering({ zebra: rulesOf(prefix("/a")), apple: rulesOf(prefix("/a")) }, given)?.rule.route).toBe(
+      "default/zebra",
+    );
+  });
+
+  it("between equals of one age, the first by namespace/name as one text", () => {
+    const one = (namespace: string): LinearRoute => ({ namespace, name: "r", hostnames: [], rules: [{ matches: [] }] });
+    const ready = matcher(compile(resourcesOf([{ name: "l", port: 80 }], [one("a"), one("a-b")])).snapshot);
+    expect(shown(matchHost(ready, 80, "x", subject({ method: "GET", path: "/", headers: {}, query: {} })))).toBe(
+      "a-b/r 0",
+    );
+  });
+
+  it("between equals of one route, the first rule", () => {
+    const both = {
+      rules: [{ matches: [prefix("/a", { headers: has("x") })] }, { matches: [prefix("/a", { headers: has("y") })] }],
+    };
+    expect(answering({ shop: both }, given)?.rule.rule).toBe("0");
+  });
+});
+
+describe("a prefix", () => {
+  it.each<[value: string, path: string, prefix: string | undefined]>([
+    ["/", "/", ""],
+    ["/", "/anything/at/all", ""],
+    ["/cart", "/cart", "/cart"],
+    ["/cart", "/cart/", "/cart"],
+    ["/cart", "/cart/items", "/cart"],
+    ["/cart", "/cartoon", undefined],
+    ["/cart", "/car", undefined],
+    ["/cart", "/Cart", undefined],
+    ["/cart", "/a/cart", undefined],
+    ["/cart/", "/cart", "/cart"],
+    ["/cart/", "/cart/items", "/cart"],
+    ["/cart/items", "/cart", undefined],
+    ["/cart", "//cart", undefined],
+    ["/cart", `/cart${"/a".repeat(4000)}`, "/cart"],
+    ["/cart", `/cart${"a".repeat(4000)}`, undefined],
+  ])("%s of %s is %s", (value, path, found) => {
+    expect(answering({ shop: rulesOf(prefix(value)) }, { path })?.prefix).toBe(found);
+  });
+});
+
+describe("an exact path", () => {
+  it.each([
+    ["/cart", "/cart", true],
+    ["/cart", "/cart/", false],
+    ["/cart/", "/cart", false],
+    ["/cart/", "/cart/", true],
+    ["/", "/", true],
+    ["/", "/a", false],
+  ])("%s against %s", (value, path, found) => {
+    const match = answering({ shop: rulesOf(exact(value)) }, { path });
+    expect([match !== undefined, match?.prefix]).toEqual([found, undefined]);
+  });
+});
+
+describe("hosts", () => {
+  const narrow = { hostnames: ["a.shop.example"], rules: [{ matches: [prefix("/a")] }] };
+  const middle = { hostnames: ["*.shop.example"], rules: [{ matches: [prefix("/b")] }] };
+  const wide = { hostnames: ["*.example"], rules: [{ matches: [prefix("/c")] }] };
+  const any = rulesOf(prefix("/d"));
+
+  it.each([
+    ["a.shop.example", "/a", "narrow"],
+    ["a.shop.example", "/b", "middle"],
+    ["a.shop.example", "/c", "wide"],
+    ["a.shop.example", "/d", "any"],
+    ["a.shop.example", "/e", undefined],
+    ["shop.example", "/b", undefined],
+    ["shop.example", "/c", "wide"],
+    ["x.y.shop.example", "/b", "middle"],
+    ["example", "/c", undefined],
+    ["example", "/d", "any"],
+    ["", "/d", "any"],
+    [`${"a.".repeat(8000)}example`, "/d", "any"],
+  ])("%s%s falls through to %s", (host, path, name) => {
+    const found = answering({ any, wide, middle, narrow }, { host, path })?.rule.route;
+    expect(found).toBe(name && `default/${name}`);
+  });
+
+  it("of the more specific route win over the better path of a wider one", () => {
+    const both = {
+      wide: { hostnames: ["*.example"], ...rulesOf(exact("/a")) },
+      narrow: { hostnames: ["shop.example"] },
+    };
+    expect(answering(both, { path: "/a" })?.rule.route).toBe("default/narrow");
+  });
+});
+
+describe("listeners", () => {
+  const listeners = [
+    { name: "any", port: 80, protocol: "HTTP" },
+    { name: "wide", port: 80, protocol: "HTTP", hostname: "*.example" },
+    { name: "narrow", port: 80, protocol: "HTTP", hostname: "shop.example" },
+  ];
+  const at = (sectionName: string, match: object) => ({
+    parentRefs: [{ name: "front", sectionName }],
+    ...rulesOf(match),
+  });
+
+  it.each([
+    ["shop.example", "/any", undefined],
+    ["shop.example", "/wide", undefined],
+    ["shop.example", "/narrow", "narrow"],
+    ["other.example", "/wide", "wide"],
+    ["other.example", "/any", undefined],
+    ["example", "/any", "any"],
+  ])("have their hosts to themselves: %s%s", (host, path, name) => {
+    const routes = {
+      any: at("any", prefix("/any")),
+      wide: at("wide", prefix("/wide")),
+      narrow: at("narrow", prefix("/narrow")),
+    };
+    expect(answering(routes, { host, path }, listeners)?.rule.route).toBe(name && `default/${name}`);
+  });
+});
+
+describe("conditions", () => {
+  it.each<[string, object, Given, boolean]>([
+    [
+      "of one header name, the first counts",
+      {
+        headers: [
+          { name: "x", value: "1" },
+          { name: "X", value: "2" },
+        ],
+      },
+      { headers: { x: "1" } },
+      true,
+    ],
+    [
+      "of one header name, the second does not",
+      {
+        headers: [
+          { name: "x", value: "1" },
+          { name: "X", value: "2" },
+        ],
+      },
+      { headers: { x: "2" } },
+      false,
+    ],
+    [
+      "of one query name, the first counts",
+      {
+        queryParams: [
+          { name: "q", value: "1" },
+          { name: "q", value: "2" },
+        ],
+      },
+      { query: { q: "1" } },
+      true,
+    ],
+    [
+      "of query names in two cases, both count",
+      {
+        queryParams: [
+          { name: "q", value: "1" },
+          { name: "Q", value: "2" },
+        ],
+      },
+      { query: { q: "1" } },
+      false,
+    ],
+    ["of several headers all must hold", { headers: has("x", "y") }, { headers: { x: "1" } }, false],
+    [
+      "of header names are read in any case",
+      { headers: [{ name: "X-Version", value: "2" }] },
+      { headers: { "x-version": "2" } },
+      true,
+    ],
+    ["of header values are exact", { headers: has("x") }, { headers: { x: "10" } }, false],
+    ["of a method", { method: "POST" }, { method: "GET" }, false],
+  ])("%s", (_, match, given, found) => {
+    expect(answering({ shop: rulesOf(match) }, given) !== undefined).toBe(found);
+  });
+});
+
+describe("a service address", () => {
+  const { snapshot } = compiled(
+    service("cart", { ports: [{ port: 80 }, { port: 9090 }] }),
+    backend("b"),
+    route("r", {
+      parentRefs: [{ group: "", kind: "Service", name: "cart", port: 9090 }],
+      rules: [{ matches: [prefix("/a")], backendRefs: [to("b")] }],
+    }),
+  );
+  const ready = matcher(snapshot);
+
+  it.each<[string, number | undefined, string, string | undefined]>([
+    ["cart.default", undefined, "/x", "default/cart "],
+    ["cart.default", 80, "/x", "default/cart "],
+    ["cart.default", 9090, "/a", "default/r 0"],
+    ["cart.default", 9090, "/x", undefined],
+    ["cart.default", 81, "/a", undefined],
+    ["b.default", undefined, "/x", "default/b "],
+    ["gone.default", undefined, "/x", undefined],
+    ["constructor", undefined, "/x", undefined],
+    ["__proto__", undefined, "/x", undefined],
+  ])("%s at %s%s is answered by %s", (name, port, path, expected) => {
+    expect(shown(matchService(ready, name, port, subject({ method: "GET", path, headers: {}, query: {} })))).toBe(
+      expected,
+    );
+  });
+});

@@ -1,0 +1,69 @@
+import { type Broken, rateLimitPolicy, trafficPolicy } from "./broken.ts";
+
+const TARGET = 'targetRefs: [{group: "", kind: Service, name: a}]';
+const traffic = (text: string) => trafficPolicy(`{${TARGET}, ${text}}`);
+const limit = (text: string) => rateLimitPolicy(`{${TARGET}, limits: [${text}]}`);
+const L = "invalid-value spec.limits[0]";
+
+export const policies: readonly Broken[] = [
+  ["a policy without targets", trafficPolicy("{}").replace("spec", "‸spec"), "invalid-value spec.targetRefs"],
+  ["a policy with no target", trafficPolicy("{‸targetRefs: []}"), "invalid-value spec.targetRefs"],
+  [
+    "a target without group",
+    trafficPolicy("{targetRefs: [‸{kind: Service, name: a}]}"),
+    "invalid-value spec.targetRefs[0].group",
+  ],
+  [
+    "a target by its singular name",
+    trafficPolicy('{‸targetRef: {group: "", kind: Service, name: a}}').replace("spec", "‸spec"),
+    "invalid-value spec.targetRefs",
+    "unknown-key spec.targetRef",
+  ],
+  ["a section that TrafficPolicy has not", traffic("‸breakers: {}"), "unknown-key spec.breakers"],
+  ["a misspelt key of a breaker", traffic("breaker: {‸failure: 5}"), "unknown-key spec.breaker.failure"],
+  ["a breaker that opens at no failure", traffic("breaker: {‸failures: 0}"), "invalid-value spec.breaker.failures"],
+  ["a breaker's ratio above one", traffic("breaker: {‸failureRatio: 1.5}"), "invalid-value spec.breaker.failureRatio"],
+  ["a breaker's ratio of nothing", traffic("breaker: {‸failureRatio: 0}"), "invalid-value spec.breaker.failureRatio"],
+  ["a breaker's window of no time", traffic("breaker: {‸window: 0s}"), "invalid-value spec.breaker.window"],
+  ["a breaker that opens for no time", traffic("breaker: {‸openFor: 0ms}"), "invalid-value spec.breaker.openFor"],
+  [
+    "a breaker whose longest opening is the shorter",
+    traffic("breaker: {openFor: 10s, ‸maxOpenFor: 5s}"),
+    "invalid-value spec.breaker.maxOpenFor",
+  ],
+  [
+    "a breaker that opens for longer than the default allows",
+    traffic("‸breaker: {openFor: 1m}"),
+    "invalid-value spec.breaker.maxOpenFor",
+  ],
+  ["a breaker without probes", traffic("breaker: {‸probes: 0}"), "invalid-value spec.breaker.probes"],
+  ["a timeout that TrafficPolicy has not", traffic("timeouts: {‸idle: 1s}"), "unknown-key spec.timeouts.idle"],
+  ["a policy without limits", rateLimitPolicy(`{${TARGET}, ‸limits: []}`), "invalid-value spec.limits"],
+  ["a limit without name and number", limit("‸{}"), `${L}.name`, `${L}.requests`],
+  ["a limit of no requests", limit("{name: a, ‸requests: 0}"), `${L}.requests`],
+  ["a limit of endless requests", limit("{name: a, ‸requests: .inf}"), `${L}.requests`],
+  ["a limit's window of no time", limit("{name: a, requests: 1, ‸window: 0s}"), `${L}.window`],
+  ["a limit's burst of nothing", limit("{name: a, requests: 1, ‸burst: 0}"), `${L}.burst`],
+  [
+    "two limits of one name",
+    limit("{name: a, requests: 1}, {‸name: a, requests: 2}"),
+    "invalid-value spec.limits[1].name",
+  ],
+  ["a key of unknown type", limit("{name: a, requests: 1, key: [{‸type: Cookie}]}"), `${L}.key[0].type`],
+  ["a key by header that names none", limit("{name: a, requests: 1, key: [‸{type: Header}]}"), `${L}.key[0].name`],
+  [
+    "a key by address that names a header",
+    limit("{name: a, requests: 1, key: [{type: ClientAddress, ‸name: x}]}"),
+    "unknown-key spec.limits[0].key[0].name",
+  ],
+  [
+    "a limit by path, which there is not",
+    limit("{name: a, requests: 1, ‸path: /a}"),
+    "unknown-key spec.limits[0].path",
+  ],
+  [
+    "an unknown fallback",
+    rateLimitPolicy(`{${TARGET}, ‸onUnavailable: panic, limits: [{name: a, requests: 1}]}`),
+    "invalid-value spec.onUnavailable",
+  ],
+];

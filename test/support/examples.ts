@@ -1,0 +1,180 @@
+/** One valid resource of every kind, with about every field that the kind has. */
+import type { KindName } from "../../mesh/resources/kinds.ts";
+
+const GATEWAY_API = "gateway.networking.k8s.io";
+const SELVEDGE_API = "mesh.selvedge.dev";
+const metadata = { name: "a", namespace: "shop", labels: { tier: "web" }, annotations: { note: "text" } };
+const selector = { matchLabels: { tier: "web" }, matchExpressions: [{ key: "team", operator: "In", values: ["a"] }] };
+const listener = {
+  name: "https",
+  hostname: "*.shop.example",
+  port: 443,
+  protocol: "HTTPS",
+  tls: { mode: "Terminate", certificateRefs: [{ kind: "Secret", name: "cert" }] },
+  allowedRoutes: {
+    namespaces: { from: "Selector", selector },
+    kinds: [{ group: GATEWAY_API, kind: "HTTPRoute" }],
+  },
+};
+const headerChanges = {
+  set: [{ name: "X-Set", value: "1" }],
+  add: [{ name: "X-Add", value: "1" }],
+  remove: ["X-Gone"],
+};
+const targetRefs = [{ group: GATEWAY_API, kind: "HTTPRoute", name: "a", sectionName: "one" }];
+
+export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown>>>> = {
+  GatewayClass: {
+    apiVersion: `${GATEWAY_API}/v1`,
+    kind: "GatewayClass",
+    metadata: { name: "edge" },
+    spec: {
+      controllerName: "mesh.selvedge.dev/edge",
+      parametersRef: { group: "example.com", kind: "Parameters", name: "p" },
+      description: "ours",
+    },
+  },
+  Gateway: {
+    apiVersion: `${GATEWAY_API}/v1`,
+    kind: "Gateway",
+    metadata,
+    spec: {
+      gatewayClassName: "selvedge",
+      listeners: [listener],
+      addresses: [{ type: "IPAddress", value: "192.0.2.1" }],
+      infrastructure: { parametersRef: { group: "example.com", kind: "Parameters", name: "p" } },
+      allowedListeners: { namespaces: { from: "Same" } },
+      tls: { backend: { clientCertificateRef: { name: "client" } } },
+    },
+  },
+  ListenerSet: {
+    apiVersion: `${GATEWAY_API}/v1`,
+    kind: "ListenerSet",
+    metadata,
+    spec: { parentRef: { name: "a" }, listeners: [listener] },
+  },
+  HTTPRoute: {
+    apiVersion: `${GATEWAY_API}/v1`,
+    kind: "HTTPRoute",
+    metadata,
+    spec: {
+      parentRefs: [{ group: GATEWAY_API, kind: "Gateway", name: "a", sectionName: "https", port: 443 }],
+      hostnames: ["shop.example", "*.shop.example"],
+      rules: [
+        {
+          name: "one",
+          matches: [
+            {
+              path: { type: "PathPrefix", value: "/cart" },
+              headers: [{ name: "X-Version", value: "2" }],
+              queryParams: [{ name: "v", value: "2" }],
+              method: "GET",
+            },
+          ],
+          filters: [
+            { type: "RequestHeaderModifier", requestHeaderModifier: headerChanges },
+            { type: "ResponseHeaderModifier", responseHeaderModifier: headerChanges },
+            {
+              type: "URLRewrite",
+              urlRewrite: {
+                hostname: "a.example",
+                path: { type: "ReplacePrefixMatch", replacePrefixMatch: "/basket" },
+              },
+            },
+            { type: "RequestMirror", requestMirror: { backendRef: { name: "b", port: 80 }, percent: 5 } },
+            { type: "CORS", cors: { allowOrigins: ["https://a.example"], maxAge: 60 } },
+            { type: "ExtensionRef", extensionRef: { group: "example.com", kind: "Filter", name: "f" } },
+          ],
+          backendRefs: [
+            {
+              group: SELVEDGE_API,
+              kind: "Backend",
+              name: "b",
+              weight: 2,
+              filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: headerChanges }],
+            },
+          ],
+          timeouts: { request: "10s", backendRequest: "2s" },
+          retry: { codes: [503], attempts: 2, backoff: "100ms" },
+          sessionPersistence: {
+            type: "Cookie",
+            absoluteTimeout: "1h",
+            idleTimeout: "5m",
+            cookie: { name: "session", lifetimeType: "Permanent" },
+          },
+        },
+        {
+          filters: [{ type: "RequestRedirect", requestRedirect: { scheme: "https", port: 443, statusCode: 301 } }],
+        },
+        { sessionPersistence: { type: "Header", header: { name: "X-Session" } } },
+        { sessionPersistence: { sessionName: "s", cookieConfig: { lifetimeType: "Session" } } },
+      ],
+    },
+  },
+  ReferenceGrant: {
+    apiVersion: `${GATEWAY_API}/v1beta1`,
+    kind: "ReferenceGrant",
+    metadata,
+    spec: {
+      from: [{ group: GATEWAY_API, kind: "HTTPRoute", namespace: "web" }],
+      to: [{ group: "", kind: "Service", name: "cart" }],
+    },
+  },
+  Namespace: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" }, spec: { finalizers: ["kubernetes"] } },
+  Service: {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata,
+    spec: {
+      type: "ClusterIP",
+      ports: [{ name: "http", port: 80, targetPort: "web", protocol: "TCP", appProtocol: "http" }],
+    },
+  },
+  EndpointSlice: {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata,
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["10.0.0.1"], conditions: { ready: true, serving: true, terminating: false }, zone: "a" }],
+    ports: [{ name: "http", port: 8080, protocol: "TCP" }],
+  },
+  Backend: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "Backend",
+    metadata,
+    spec: { endpoints: [{ url: "https://a.example:8443/base", weight: 3 }, { binding: "SERVICE_CART" }] },
+  },
+  TrafficPolicy: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "TrafficPolicy",
+    metadata,
+    spec: {
+      targetRefs,
+      timeouts: { request: "10s" },
+      breaker: { failures: 5, failureRatio: 0.5, window: "10s", openFor: "1s", maxOpenFor: "30s", probes: 1 },
+    },
+  },
+  RateLimitPolicy: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "RateLimitPolicy",
+    metadata,
+    spec: {
+      targetRefs,
+      limits: [
+        {
+          name: "each",
+          key: [{ type: "ClientAddress" }, { type: "Header", name: "X-Key" }],
+          requests: 10,
+          window: "1s",
+          burst: 5,
+        },
+      ],
+      onUnavailable: "deny",
+    },
+  },
+  GRPCRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "GRPCRoute", metadata, spec: {} },
+  TCPRoute: { apiVersion: `${GATEWAY_API}/v1alpha2`, kind: "TCPRoute", metadata, spec: {} },
+  TLSRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "TLSRoute", metadata, spec: {} },
+  UDPRoute: { apiVersion: `${GATEWAY_API}/v1alpha2`, kind: "UDPRoute", metadata, spec: {} },
+  BackendTLSPolicy: { apiVersion: `${GATEWAY_API}/v1`, kind: "BackendTLSPolicy", metadata, spec: {} },
+};
