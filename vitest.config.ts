@@ -4,7 +4,13 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "node", include: ["test/{mesh,cli,edge-proxy,toolchain}/**/*.test.ts"] } },
+      {
+        test: {
+          name: "node",
+          include: ["test/{mesh,cli,edge-proxy,toolchain}/**/*.test.ts"],
+          setupFiles: ["test/support/seed.ts"],
+        },
+      },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml", environment: "state" } })],
         test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"] },

@@ -107,6 +107,8 @@ export function probe(
   const permits = state.kind === "half-open" ? live(state.permits, now) : [];
   const out = live(state.out, now);
   if (permits.some((permit) => permit.id === id)) return { state, granted: true };
+  // One id is one permit: the same question, come late, must not get a second under the first one's name.
+  if (out.some((permit) => permit.id === id)) return { state, granted: false };
   if (permits.length + out.length >= policy.probes) return { state, granted: false };
   const granted = [...permits, { id, expires: now + ttlMs }];
   return { state: { kind: "half-open", trips: state.trips, permits: granted, out }, granted: true };

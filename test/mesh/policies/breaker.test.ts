@@ -161,6 +161,14 @@ it("tells another clock durations alone, and is held to them", () => {
   expect(held(closed(0), { forMs: 500, trips: 3 }, 90_000)).toEqual(open(90_500, 3));
 });
 
+it("gives one id one permit: asked again after the circuit has turned, it grants no second one under the same name", () => {
+  const two = { ...policy, probes: 2 };
+  const first = probe(probe(open(0), "a", 9000, two, 0).state, "b", 9000, two, 0).state;
+  const reopened = settle(first, "a", "failed", two, 1);
+  const later = probe(reopened, "b", 9000, two, 6000);
+  expect([later.granted, probe(reopened, "c", 9000, two, 6000).granted]).toEqual([false, true]);
+});
+
 /**
  * The invariant, for every order of events:
  *  1. permits granted, not back and not lapsed <= probes;
