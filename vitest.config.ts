@@ -9,6 +9,8 @@ export default defineConfig({
           name: "node",
           include: ["test/{mesh,cli,edge-proxy,toolchain}/**/*.test.ts"],
           setupFiles: ["test/support/seed.ts"],
+          // Property tests and processes of the CLI compute for seconds; on a busy machine for several.
+          testTimeout: 30_000,
         },
       },
       {
