@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Miniflare, convertV4MiniflareOptions, Log, LogLevel } from "miniflare";
 import { bundle, type LastGood, type Role } from "./bundle.ts";
+import { watchOverWorkerd } from "./orphans.ts";
 
 export type EdgeOptions = {
   readonly name: string;
@@ -65,11 +66,19 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
   );
   const own = workers.map(({ name }) => name).join("+");
   if (options.registry) forgetDead(options.registry, workers);
-  const miniflare = new Miniflare(
-    options.registry
-      ? // One process owns the KV files for all; two that opened them would lock each other out.
-        { ...converted, unsafeEnableSharedStorage: true, isolatedResourcePersistencePath: `${options.dir}/only-${own}` }
-      : converted,
+  watchOverWorkerd();
+  const miniflare = keepingSignals(
+    () =>
+      new Miniflare(
+        options.registry
+          ? {
+              ...converted,
+              // One process owns the KV files for all; two that opened them would lock each other out.
+              unsafeEnableSharedStorage: true,
+              isolatedResourcePersistencePath: `${options.dir}/only-${own}`,
+            }
+          : converted,
+      ),
   );
   try {
     await miniflare.ready;
@@ -79,6 +88,18 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
     throw portInUse(error, workers) ?? error;
   }
   return { dispose: () => miniflare.dispose(), runtime: miniflare };
+}
+
+/** Miniflare answers signals with `process.exit` at once; ending is for whoever booted the mesh, who may have more to end. */
+function keepingSignals<T>(make: () => T): T {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = signals.map((signal) => new Set(process.listeners(signal)));
+  const made = make();
+  signals.forEach((signal, index) => {
+    for (const listener of process.listeners(signal))
+      if (!before[index]?.has(listener)) process.removeListener(signal, listener);
+  });
+  return made;
 }
 
 /**
@@ -121,7 +142,8 @@ function portInUse(error: unknown, workers: readonly Worker[]): PortInUse | unde
   return port === undefined ? undefined : new PortInUse(port);
 }
 
-async function workersOf({
+/** The Workers as Miniflare takes them; what they are bound to is what wrangler.toml says, which a test holds them to. */
+export async function workersOf({
   control,
   edges = [],
   state = true,
