@@ -18,11 +18,23 @@ export type EdgeOptions = {
   readonly services?: Readonly<Record<string, string>>;
 };
 
+/** A Worker that is no part of the mesh, on a socket of its own beside it. */
+export type NeighbourOptions = {
+  readonly name: string;
+  readonly port: number;
+  /** One ES module. */
+  readonly code: string;
+  readonly bindings?: Readonly<Record<string, string>>;
+  /** Classes that its module exports, by binding. */
+  readonly objects?: Readonly<Record<string, string>>;
+};
+
 export type MeshOptions = {
   /** Objects, KV and cache persist below it. */
   readonly dir: string;
   readonly control?: { readonly port: number; readonly token: string };
   readonly edges?: readonly EdgeOptions[];
+  readonly neighbours?: readonly NeighbourOptions[];
   /** False in a process that shares the state of another. Default true. */
   readonly state?: boolean;
   readonly meshDomain?: string;
@@ -146,6 +158,7 @@ function portInUse(error: unknown, workers: readonly Worker[]): PortInUse | unde
 export async function workersOf({
   control,
   edges = [],
+  neighbours = [],
   state = true,
   meshDomain = "mesh.localhost",
   lookEveryMs = 500,
@@ -190,7 +203,16 @@ export async function workersOf({
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     })),
   );
-  return [closed, ...stateWorkers, ...controlWorkers, ...edgeWorkers];
+  const neighbourWorkers = neighbours.map(({ name, port, code: contents, bindings = {}, objects: classes = {} }) => ({
+    name,
+    ...script(name, contents),
+    bindings,
+    durableObjects: Object.fromEntries(
+      Object.entries(classes).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+    ),
+    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+  }));
+  return [closed, ...stateWorkers, ...controlWorkers, ...edgeWorkers, ...neighbourWorkers];
 }
 
 const code = async (role: Role, lastGood?: LastGood) => script(role, await bundle(role, lastGood));
