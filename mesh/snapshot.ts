@@ -4,6 +4,7 @@
  * every list is in the order in which the edge tries it: the edge decides nothing that compile could have decided.
  */
 import { canonicalJson, isRecord } from "./canonical.ts";
+import { Interned } from "./interned.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
@@ -113,7 +114,19 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   backends: [],
 };
 
-export const encode = (snapshot: Snapshot): string => canonicalJson(snapshot);
+/**
+ * The canonical text. Thousands of rules share a few lists of layers, so that the text has each list once, in `stacks`, and
+ * rules name it by its index: a quarter of the bytes to hash, to parse and to hold.
+ */
+export function encode(snapshot: Snapshot): string {
+  const stacks = new Interned<readonly Policy[]>();
+  const rules = snapshot.rules.map(({ layers, backends, ...rule }) => ({
+    ...rule,
+    layers: stacks.index(layers),
+    backends: backends.map((share) => ({ ...share, layers: stacks.index(share.layers) })),
+  }));
+  return canonicalJson({ ...snapshot, rules, stacks: stacks.list });
+}
 
 /**
  * The snapshot that `text` holds. Throws an Error that says what is wrong with it: the edge then refuses the whole and
@@ -125,9 +138,11 @@ export function decode(text: string): Snapshot {
   if (!isRecord(value)) throw new Error("not a snapshot");
   if (value.format !== SNAPSHOT_FORMAT)
     throw new Error(`format ${String(value.format)}, this edge reads ${SNAPSHOT_FORMAT}`);
-  const { listeners, services, rules, backends } = value;
+  const { listeners, services, rules, backends, stacks, ...rest } = value;
   if (!Array.isArray(listeners) || !isRecord(services) || !Array.isArray(rules) || !Array.isArray(backends))
     throw new Error("a part is missing");
+  if (!Array.isArray(stacks)) throw new Error("a part is missing");
+  for (const layers of stacks) checkLayers(layers);
   for (const listener of listeners) {
     check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
     check(isRecord(listener.hosts), "a listener's hosts");
@@ -142,19 +157,25 @@ export function decode(text: string): Snapshot {
   }
   for (const rule of rules) {
     check(isRecord(rule) && typeof rule.route === "string" && typeof rule.rule === "string", "a rule");
-    checkLayers(rule.layers);
+    rule.layers = stackAt(stacks, rule.layers);
     check(Array.isArray(rule.backends), "a rule's backends");
     for (const share of rule.backends) {
       check(isRecord(share) && isPositive(share.weight), "a share of traffic");
       check(share.backend === null || isIndex(share.backend, backends.length), "a backend's index");
-      checkLayers(share.layers);
+      share.layers = stackAt(stacks, share.layers);
     }
   }
   for (const backend of backends) {
     check(isRecord(backend) && typeof backend.name === "string" && Array.isArray(backend.endpoints), "a backend");
     for (const endpoint of backend.endpoints) check(isEndpoint(endpoint), "an endpoint");
   }
-  return value as Snapshot;
+  return { ...rest, listeners, services, rules, backends } as unknown as Snapshot;
+}
+
+/** One list for all rules that name it. */
+function stackAt(stacks: readonly unknown[], index: unknown): unknown {
+  check(isIndex(index, stacks.length), "the index of a list of layers");
+  return stacks[index as number];
 }
 
 function checkTable(table: unknown, rules: number): void {

@@ -15,7 +15,7 @@ import {
 } from "../snapshot.ts";
 import { attachments, isCarried, isOurs } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
-import { Interned } from "./interned.ts";
+import { Interned } from "../interned.ts";
 import { type Model, model } from "./model.ts";
 import { policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";

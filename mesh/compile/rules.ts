@@ -3,7 +3,7 @@ import type { HeaderModifier, PathModifier, RouteFilter, RouteMatch, RouteRule }
 import { milliseconds } from "../resources/parts.ts";
 import type { Backend, Candidate, HeaderChanges, PathChange, Policy, Rule, WeightedBackend } from "../snapshot.ts";
 import type { Destination, Destinations } from "./backends.ts";
-import type { Interned } from "./interned.ts";
+import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
 import { inOrder } from "./order.ts";
 import type { Policies, Target } from "./policies.ts";

@@ -57,7 +57,7 @@ describe("a snapshot's text", () => {
     },
   );
 
-  it.each(["listeners", "services", "rules", "backends"])("without its %s is refused", (part) => {
+  it.each(["listeners", "services", "rules", "backends", "stacks"])("without its %s is refused", (part) => {
     const { [part]: _, ...rest } = JSON.parse(text) as Record<string, unknown>;
     expect(() => decode(JSON.stringify(rest))).toThrow("a part is missing");
     expect(() => decode(JSON.stringify({ ...rest, [part]: "x" }))).toThrow("a part is missing");
@@ -67,8 +67,8 @@ describe("a snapshot's text", () => {
 const rule = {
   route: "a/b",
   rule: "0",
-  layers: [] as object[],
-  backends: [{ backend: 0, weight: 1, layers: [] as object[] }],
+  layers: 0,
+  backends: [{ backend: 0, weight: 1, layers: 0 }],
 };
 const one = { name: "Backend/a/b", endpoints: [{ kind: "url", origin: "https://a", path: "", weight: 1 }] };
 const tableOf = (candidate: unknown) => ({ exact: {}, prefix: { "": [candidate] } });
@@ -79,8 +79,9 @@ const sound = {
   services: { "a.b": [{ port: 80, table: tableOf({ rule: 0 }) }] },
   rules: [rule],
   backends: [one],
+  stacks: [[]],
 };
-const withLayer = (layer: unknown) => ({ rules: [{ ...rule, layers: [layer] }] });
+const withLayer = (layer: unknown) => ({ stacks: [[layer]] });
 const withCandidate = (candidate: unknown) => ({ listeners: [{ ...listener, hosts: { "": tableOf(candidate) } }] });
 const withShare = (share: object) => ({ rules: [{ ...rule, backends: [{ ...rule.backends[0], ...share }] }] });
 const limit = { name: "a", key: [], requests: 1, windowMs: 1000, burst: 1, onUnavailable: "deny" };
@@ -97,7 +98,9 @@ const breaker = {
 
 describe("a snapshot that a request would trip over is refused", () => {
   it("and a sound one is not", () => {
-    expect(decode(JSON.stringify(sound))).toEqual(sound);
+    const { stacks: _, ...whole } = sound;
+    const inPlace = { ...rule, layers: [], backends: [{ backend: 0, weight: 1, layers: [] }] };
+    expect(decode(JSON.stringify(sound))).toEqual({ ...whole, rules: [inPlace] });
     expect(() =>
       decode(JSON.stringify({ ...sound, ...withLayer({ kind: "rate-limit", limits: [limit] }) })),
     ).not.toThrow();
@@ -135,6 +138,8 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a rule that is null", { rules: [null] }],
     ["a rule without route", { rules: [{ ...rule, route: undefined }] }],
     ["a rule without layers", { rules: [{ ...rule, layers: undefined }] }],
+    ["a rule whose layers are out of range", { rules: [{ ...rule, layers: 1 }] }],
+    ["a list of layers that is none", { stacks: [{}] }],
     ["a rule without backends", { rules: [{ ...rule, backends: undefined }] }],
     ["a share that is null", { rules: [{ ...rule, backends: [null] }] }],
     ["a share of weight 0", withShare({ weight: 0 })],

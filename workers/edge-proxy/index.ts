@@ -35,36 +35,38 @@ export default {
   async fetch(request, env, context): Promise<Response> {
     const mine = (isolate ??= newIsolate(crypto.randomUUID()));
     const url = new URL(request.url);
-    await refresh(mine, env, request, context);
+    const waiting = refresh(mine, env, request, context);
+    if (waiting) await waiting;
     if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
     const { active } = mine;
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
-    const response = await active.run(request, outside(mine, env, context), ingress(request, url, env));
+    const response = await active.run(request, url, outside(mine, env, context), ingress(request, url, env));
     // Said on every answer, since nobody reads the logs of a mesh that seems to work.
     if (active.source !== "kv") response.headers.set("selvedge-snapshot", active.source);
     return response;
   },
 } satisfies ExportedHandler<Env>;
 
-/** Makes sure that there is a snapshot if there can be one, and that it does not grow old. */
-async function refresh(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> {
+/** Makes sure that there is a snapshot if there can be one, and that it does not grow old. Nearly always nothing to wait for. */
+function refresh(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> | undefined {
+  if (!mine.active) return begin(mine, env, request, context);
   const now = Date.now();
-  if (!mine.active) {
-    // Each of the first requests loads for itself: one that waited for another's would hang if that one were cancelled.
-    await coldStart(mine, stores(env, request));
-    context.waitUntil(look(mine, stores(env, request)));
-    mine.lookedAt = Date.now();
-    return;
-  }
   const age = now - mine.lookedAt;
-  if (age < Number(env.LOOK_EVERY_MS) || now < mine.lookingUntil) return;
+  if (age < Number(env.LOOK_EVERY_MS) || now < mine.lookingUntil) return undefined;
   mine.lookingUntil = now + LOOK_LIMIT_MS;
   const looking = look(mine, stores(env, request)).finally(() => {
     mine.lookedAt = Date.now();
     mine.lookingUntil = 0;
   });
   context.waitUntil(looking);
-  if (age > IDLE_AFTER_MS) await within(looking, WAIT_AFTER_IDLE_MS).catch(() => {});
+  return age > IDLE_AFTER_MS ? within(looking, WAIT_AFTER_IDLE_MS).catch(() => {}) : undefined;
+}
+
+/** Each of the first requests loads for itself: one that waited for another's would hang if that one were cancelled. */
+async function begin(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> {
+  await coldStart(mine, stores(env, request));
+  context.waitUntil(look(mine, stores(env, request)));
+  mine.lookedAt = Date.now();
 }
 
 function stores(env: Env, { cf }: Request): Stores {

@@ -13,7 +13,8 @@ import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outsi
 import { LAYERS } from "./layers.ts";
 import { upstream } from "./upstream.ts";
 
-export type Proxy = (request: Request, outside: Outside, ingress: Ingress) => Promise<Response>;
+/** `url` is the request's, parsed: the entry has needed it already. */
+export type Proxy = (request: Request, url: URL, outside: Outside, ingress: Ingress) => Promise<Response>;
 
 export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
   const routes = matcher(snapshot);
@@ -27,13 +28,12 @@ export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
     return made;
   };
 
-  return async (request, outside, ingress) => {
+  return async (request, url, outside, ingress) => {
     let call: Call | undefined;
     try {
       refuseUncarried(request);
-      const url = new URL(request.url);
       const address = addressOf(routes, ingress, url);
-      const match = find(routes, ingress, address, request);
+      const match = find(routes, ingress, address, request, url);
       if (!match) throw new Denied({ cause: "no-route" });
       call = {
         request,
@@ -70,14 +70,14 @@ function find(
   routes: Matcher,
   { port }: Ingress,
   address: Address,
-  { method, url, headers }: Request,
+  { method, headers }: Request,
+  url: URL,
 ): Match | undefined {
-  let query: URLSearchParams | undefined;
   const subject = {
     method,
     path: address.path,
     header: (name: string) => headers.get(name),
-    query: (name: string) => (query ??= new URL(url).searchParams).get(name),
+    query: (name: string) => url.searchParams.get(name),
   };
   return address.kind === "host"
     ? matchHost(routes, port, address.host, subject)

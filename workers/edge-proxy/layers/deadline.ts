@@ -7,23 +7,18 @@ import { Denied, type MakeLayer } from "../layer.ts";
 export const deadline: MakeLayer<"deadline"> =
   ({ ms }) =>
   (next) =>
-  async (call) => {
+  (call) => {
     const controller = new AbortController();
     const outer = call.signal;
     call.signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
-    let timer: number | null = null;
-    const expiry = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+    // One promise that whoever is first settles: what comes second, the echo of the abort above all, is heard by nobody.
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
         reject(new Denied({ cause: "deadline-exceeded" }));
         controller.abort();
       }, ms);
+      next(call)
+        .finally(() => clearTimeout(timer))
+        .then(resolve, reject);
     });
-    const response = next(call);
-    // When the time is up, the abort makes this reject as well, with nobody left to hear it.
-    response.catch(() => {});
-    try {
-      return await Promise.race([response, expiry]);
-    } finally {
-      clearTimeout(timer);
-    }
   };

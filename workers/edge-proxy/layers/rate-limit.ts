@@ -33,7 +33,10 @@ export const rateLimit: MakeLayer<"rate-limit"> =
   async (call) => {
     const taken: (() => void)[] = [];
     try {
-      for (const limit of limits) taken.push(await admit(call, limit, await bucketName(limit, call)));
+      for (const limit of limits) {
+        const named = bucketName(limit, call);
+        taken.push(await admit(call, limit, typeof named === "string" ? named : await named));
+      }
     } catch (error) {
       for (const putBack of taken) putBack();
       throw error;
@@ -114,10 +117,15 @@ function standIn(call: Call, limit: RateLimit, bucket: string): () => void {
  * Names the object. The values are joined as JSON, so that no two lists of them give one name. Callers choose header
  * values, so a long name is replaced by a hash for which they cannot make up a second preimage.
  */
-async function bucketName({ name, key }: RateLimit, call: Call): Promise<string> {
+function bucketName({ name, key }: RateLimit, call: Call): string | Promise<string> {
   const whole = `${name}/${JSON.stringify(key.map((part) => valueOf(part, call)))}`;
+  // Three bytes a code unit at most: nearly every name is short enough without being encoded.
+  if (whole.length * 3 <= LONGEST_NAME) return whole;
   const bytes = encoder.encode(whole);
-  if (bytes.length <= LONGEST_NAME) return whole;
+  return bytes.length <= LONGEST_NAME ? whole : hashed(bytes);
+}
+
+async function hashed(bytes: Uint8Array): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return `sha256:${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -1,4 +1,4 @@
-import { canonicalJson } from "../canonical.ts";
+import { canonicalJson } from "./canonical.ts";
 
 /** Equal values share one place in a list: rules and backends are referred to by index, and repeat a great deal. */
 export class Interned<T extends object> {
