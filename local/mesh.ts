@@ -19,7 +19,7 @@ export type EdgeOptions = {
 };
 
 /** A Worker that is no part of the mesh, on a socket of its own beside it. */
-export type NeighbourOptions = {
+type NeighbourOptions = {
   readonly name: string;
   readonly port: number;
   /** One ES module. */

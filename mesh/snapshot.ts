@@ -96,7 +96,7 @@ export type HeaderChanges = {
   readonly remove: readonly string[];
 };
 
-export type Redirect = {
+type Redirect = {
   readonly status: number;
   readonly scheme?: string;
   readonly hostname?: string;

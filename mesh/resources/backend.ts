@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 
 /** Only bindings of this prefix may be named, so that no Backend can point at the mesh's own objects and stores. */
-export const SERVICE_BINDING_PREFIX = "SERVICE_";
+const SERVICE_BINDING_PREFIX = "SERVICE_";
 
 const url = z.string().superRefine((text, context) => {
   const problem = endpointUrlProblem(text);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineKind, GATEWAY_API } from "./kind.ts";
-import { distinct, fromNamespaces, hostname, labelName, objectName, port, sectionName } from "./parts.ts";
+import { distinct, fromNamespaces, hostname, labelName, objectName, port } from "./parts.ts";
 
 const secretReference = z.strictObject({
   group: z.string().default(""),
@@ -30,7 +30,7 @@ const allowedRoutes = z.strictObject({
 });
 
 export const listener = z.strictObject({
-  name: sectionName,
+  name: objectName,
   hostname: hostname.optional(),
   port,
   protocol: z.string().min(1).max(255),

@@ -13,7 +13,6 @@ import {
   parentReference,
   port,
   preciseHostname,
-  sectionName,
 } from "./parts.ts";
 
 /** What keeps `value` from being a URL's path that the upstream reads as we do. */
@@ -59,7 +58,7 @@ const queryParamMatch = z.strictObject({
 
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] as const;
 
-export const match = z.strictObject({
+const match = z.strictObject({
   path: path.default({ type: "PathPrefix", value: "/" }),
   headers: z.array(headerMatch).max(16).default([]),
   queryParams: z.array(queryParamMatch).max(16).default([]),
@@ -125,7 +124,7 @@ const externalAuth = z.strictObject({
   forwardBody: z.unknown().optional(),
 });
 
-export const filter = z.discriminatedUnion("type", [
+const filter = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("RequestHeaderModifier"), requestHeaderModifier: headerModifier }),
   z.strictObject({ type: z.literal("ResponseHeaderModifier"), responseHeaderModifier: headerModifier }),
   z.strictObject({ type: z.literal("RequestMirror"), requestMirror }),
@@ -140,7 +139,7 @@ export const filter = z.discriminatedUnion("type", [
 ]);
 export type RouteFilter = z.output<typeof filter>;
 
-export const backendRef = backendObjectReference.extend({
+const backendRef = backendObjectReference.extend({
   weight: z.int().min(0).max(1_000_000).default(1),
   filters: z.array(filter).max(16).default([]),
 });
@@ -181,7 +180,7 @@ const timeouts = z
   );
 
 const ruleFields = z.strictObject({
-  name: sectionName.optional(),
+  name: objectName.optional(),
   matches: z
     .array(match)
     .max(128)
@@ -210,7 +209,7 @@ const SINGLE_FILTERS: readonly string[] = [
 ];
 
 /** The specification's rules across the fields of a rule. */
-export const rule = ruleFields.superRefine(({ filters, matches, backendRefs }, context) => {
+const rule = ruleFields.superRefine(({ filters, matches, backendRefs }, context) => {
   const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
   const lists = [
     { filters, at: [] as PropertyKey[] },

@@ -13,15 +13,12 @@ export const labelName = z
   .max(63)
   .regex(label, "must be lower-case letters, digits and '-', at most 63 characters (RFC 1123 label)");
 
-/** RFC 1123 subdomain: most metadata.name. */
+/** RFC 1123 subdomain: most metadata.name, and the names of listeners, rules and ports. */
 export const objectName = z
   .string()
   .min(1)
   .max(253)
   .regex(subdomain, "must be lower-case letters, digits, '-' and '.' (RFC 1123 subdomain)");
-
-/** A listener, a rule or a port by name. */
-export const sectionName = objectName;
 
 /** A host name, never an address; `*.` may stand for its leftmost labels. */
 export const hostname = z
@@ -78,7 +75,7 @@ export const parentReference = z.strictObject({
   kind: z.string().min(1).default("Gateway"),
   namespace: labelName.optional(),
   name: objectName,
-  sectionName: sectionName.optional(),
+  sectionName: objectName.optional(),
   port: port.optional(),
 });
 export type ParentReference = z.output<typeof parentReference>;
@@ -97,11 +94,11 @@ export const targetReference = z.strictObject({
   kind: z.string().min(1),
   namespace: labelName.optional(),
   name: objectName,
-  sectionName: sectionName.optional(),
+  sectionName: objectName.optional(),
 });
 export type TargetReference = z.output<typeof targetReference>;
 
-export const labelSelector = z.strictObject({
+const labelSelector = z.strictObject({
   matchLabels: z.record(z.string(), z.string()).optional(),
   matchExpressions: z
     .array(

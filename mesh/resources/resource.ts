@@ -6,7 +6,7 @@ export type Resource = {
   readonly [field: string]: unknown;
 };
 
-export type Metadata = {
+type Metadata = {
   readonly name: string;
   /** Absent on cluster-wide kinds only. */
   readonly namespace?: string;

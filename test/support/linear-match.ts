@@ -4,7 +4,7 @@
  * and Gateway's API documentation.
  */
 export type LinearListener = { readonly name: string; readonly port: number; readonly hostname?: string };
-export type LinearMatch = {
+type LinearMatch = {
   readonly path?: { readonly type: "Exact" | "PathPrefix"; readonly value: string };
   readonly method?: string;
   readonly headers?: readonly { readonly name: string; readonly value: string }[];
