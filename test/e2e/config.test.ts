@@ -1,6 +1,10 @@
 /** From `apply` to the edge: fast, whole, and without a failed request. */
 import { Agent } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { ApiProblem } from "../../mesh/api.ts";
+import { readFiles } from "../../mesh/resources/read.ts";
+import { unmarked } from "../mesh/resources/broken/broken.ts";
+import { CORPUS } from "../mesh/resources/broken/corpus.ts";
 import { ask } from "../support/http.ts";
 import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
@@ -68,6 +72,22 @@ it(
     expect([epochs.size, requests > 1000, took < 90_000]).toEqual([600, true, true]);
   },
 );
+
+it("refuses every broken file of the corpus with located errors, and leaves the epoch as it is", async () => {
+  const { epoch } = await mesh.control.edges();
+  const wrong: unknown[] = [];
+  for (const [title, marked] of Object.values(CORPUS).flat()) {
+    const files = [{ name: "broken.yaml", text: unmarked(marked).text }];
+    // A few are no errors but warnings: kinds of a cluster that are passed over.
+    if (!readFiles(files).problems.some(({ severity }) => severity === "error")) continue;
+    const { status, json } = await mesh.control.call("POST", "/v1/apply", { files });
+    const { problems = [] } = json as ApiProblem;
+    const located = problems.every(({ at }) => at?.file === "broken.yaml" && at.line >= 1 && at.col >= 1);
+    if (status !== 422 || problems.length === 0 || !located) wrong.push({ title, status, problems });
+  }
+  expect(wrong).toEqual([]);
+  expect((await mesh.control.edges()).epoch).toBe(epoch);
+});
 
 it("loses none of twenty concurrent applies", async () => {
   const names = Array.from({ length: 20 }, (_, index) => `c${index}`);

@@ -1,14 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { readFiles } from "../../../../mesh/resources/read.ts";
 import { unmarked } from "./broken.ts";
-import { envelope } from "./envelope.ts";
-import { gateways } from "./gateways.ts";
-import { policies } from "./policies.ts";
-import { routes } from "./routes.ts";
-import { services } from "./services.ts";
-import { syntax } from "./syntax.ts";
+import { CORPUS } from "./corpus.ts";
 
-describe.each(Object.entries({ syntax, envelope, gateways, routes, services, policies }))("%s", (_, cases) => {
+describe.each(Object.entries(CORPUS))("%s", (_, cases) => {
   it.each(cases)("%s", (_title, marked, ...expected) => {
     const { text, places } = unmarked(marked);
     const { problems } = readFiles([{ name: "broken.yaml", text }]);
@@ -19,7 +14,7 @@ describe.each(Object.entries({ syntax, envelope, gateways, routes, services, pol
 });
 
 it("is a corpus of more than 120 cases", () => {
-  const all = [syntax, envelope, gateways, routes, services, policies].flat();
+  const all = Object.values(CORPUS).flat();
   expect(all.length).toBeGreaterThan(120);
   expect(new Set(all.map(([title]) => title)).size).toBe(all.length);
 });
