@@ -42,7 +42,11 @@ export function tablesOf(routes: number): Snapshot {
     hosts[requestOf(first).host] = { exact: {}, prefix };
   }
   const rules = Array.from({ length: routes }, (_, n) => ({ route: "", rule: String(n), layers: [], backends: [] }));
-  return { ...EMPTY_SNAPSHOT, listeners: [{ port: 80, hostname: "*.bench.test", hosts }], rules };
+  return {
+    ...EMPTY_SNAPSHOT,
+    listeners: [{ gateways: ["bench/edge"], port: 80, hostname: "*.bench.test", hosts }],
+    rules,
+  };
 }
 
 const gateway = `\

@@ -1,5 +1,6 @@
 /** What a snapshot routes, one row a match, in the order in which the edge tries them. */
 import type { Candidate, NamedValue, Rule, RouteTable, Snapshot } from "../mesh/snapshot.ts";
+import { listenersOf } from "../mesh/match.ts";
 import { compareText } from "../mesh/problem.ts";
 
 export type RouteRow = {
@@ -18,9 +19,10 @@ export type RouteRow = {
   readonly layers: readonly string[];
 };
 
-export function routeRows({ listeners, services, rules, backends }: Snapshot): RouteRow[] {
+export function routeRows(snapshot: Snapshot): RouteRow[] {
+  const { services, rules, backends } = snapshot;
   const addresses = [
-    ...listeners.flatMap(({ port, hosts }) =>
+    ...listenersOf(snapshot, "").flatMap(({ port, hosts }) =>
       Object.entries(hosts)
         .toSorted(([a], [b]) => bySpecificity(a, b))
         .map(([host, table]) => ({ host: host || "*", port, table })),

@@ -13,6 +13,14 @@ export type EdgeOptions = {
   readonly port: number;
   /** The listener port that this socket stands for. Default 80. */
   readonly listenerPort?: number;
+  /** The scheme of that listener; https for a socket that stands behind a TLS terminator. Default http. */
+  readonly listenerScheme?: "http" | "https";
+  /** `namespace/name` of the one Gateway that this socket stands for. Default: all of them. */
+  readonly gateway?: string;
+  /** The namespace whose workloads call this socket. Default: unknown. */
+  readonly caller?: string;
+  /** Addresses (`127.0.0.1:8080`) of endpoints that get the Host of the request, as fetch alone would not give it. */
+  readonly hostPreserving?: readonly string[];
   readonly lastGood?: LastGood;
   /** Service bindings by name: each a host and port that keeps the Host of the request. */
   readonly services?: Readonly<Record<string, string>>;
@@ -184,23 +192,32 @@ export async function workersOf({
       ]
     : [];
   const edgeWorkers = await Promise.all(
-    edges.map(async ({ name, port, listenerPort = 80, lastGood, services = {} }) => ({
-      name,
-      ...(await code("edge", lastGood)),
+    edges.map(async (edge) => ({
+      name: edge.name,
+      ...(await code("edge", edge.lastGood)),
       bindings: {
-        EDGE_NAME: name,
+        EDGE_NAME: edge.name,
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
         // These sockets listen on loopback alone, and tell nothing of the peer.
         CLIENT_ADDRESS: "127.0.0.1",
-        LISTENER_PORT: String(listenerPort),
+        LISTENER_PORT: String(edge.listenerPort ?? 80),
+        LISTENER_SCHEME: edge.listenerScheme ?? "http",
+        GATEWAY: edge.gateway ?? "",
+        CALLER: edge.caller ?? "",
+        HOST_PRESERVING: JSON.stringify(
+          Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),
+        ),
       },
       kvNamespaces: { SNAPSHOTS: KV },
       durableObjects: objects(["BREAKER", "RATE_LIMIT", "FLEET"], { scriptName: "state" }),
       serviceBindings: Object.fromEntries(
-        Object.entries(services).map(([binding, address]) => [binding, { external: { address, http: {} } }]),
+        [
+          ...Object.entries(edge.services ?? {}),
+          ...(edge.hostPreserving ?? []).map((address) => [transport(address), address] as const),
+        ].map(([binding, address]) => [binding, { external: { address, http: {} } }]),
       ),
-      unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: edge.port }],
     })),
   );
   const neighbourWorkers = neighbours.map(({ name, port, code: contents, bindings = {}, objects: classes = {} }) => ({
@@ -214,6 +231,8 @@ export async function workersOf({
   }));
   return [closed, ...stateWorkers, ...controlWorkers, ...edgeWorkers, ...neighbourWorkers];
 }
+
+const transport = (address: string): string => `TRANSPORT_${address.replaceAll(/\W/g, "_")}`;
 
 const code = async (role: Role, lastGood?: LastGood) => script(role, await bundle(role, lastGood));
 

@@ -33,26 +33,46 @@ export type Matcher = {
   readonly rules: readonly Rule[];
   /** By port, then by the listener's hostname. */
   readonly listeners: Map<number, Map<string, Hosts>>;
-  readonly services: Map<string, { readonly first: Table; readonly byPort: Map<number, Table> }>;
+  readonly services: Map<string, { readonly first: PortTables; readonly byPort: Map<number, PortTables> }>;
 };
+type PortTables = { readonly producer: Table; readonly consumers: Map<string, Table> };
 
-export function matcher(snapshot: Snapshot): Matcher {
+/** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all. */
+export function matcher(snapshot: Snapshot, gateway = ""): Matcher {
   const listeners: Matcher["listeners"] = new Map();
-  for (const listener of snapshot.listeners) {
+  for (const listener of listenersOf(snapshot, gateway)) {
     const hostnames = listeners.get(listener.port) ?? new Map<string, Hosts>();
     hostnames.set(listener.hostname, hostsOf(listener));
     listeners.set(listener.port, hostnames);
   }
   const services: Matcher["services"] = new Map();
   for (const [name, ports] of Object.entries(snapshot.services)) {
-    const tables = ports.map(({ port, table }) => [port, tableOf(table)] as const);
+    const tables = ports.map(({ port, table, consumers = {} }) => [port, portTables(table, consumers)] as const);
     if (tables[0]) services.set(name, { first: tables[0][1], byPort: new Map(tables) });
   }
   return { rules: snapshot.rules, listeners, services };
 }
 
+/** For each port and hostname the listener of `gateway` alone, or else the merged one; `""` is an edge of all Gateways. */
+export function listenersOf({ listeners }: Snapshot, gateway: string): Listener[] {
+  const taken = new Map<string, Listener>();
+  for (const listener of listeners) {
+    const { port, hostname, gateways } = listener;
+    if (gateway !== "" && !gateways.includes(gateway)) continue;
+    const other = taken.get(`${port} ${hostname}`)?.gateways.length;
+    const closer = other === undefined || (gateway === "" ? gateways.length > other : gateways.length < other);
+    if (closer) taken.set(`${port} ${hostname}`, listener);
+  }
+  return [...taken.values()];
+}
+
 const hostsOf = ({ hosts }: Listener): Hosts =>
   new Map(Object.entries(hosts).map(([host, table]) => [host, tableOf(table)]));
+
+const portTables = (producer: RouteTable, consumers: Readonly<Record<string, RouteTable>>): PortTables => ({
+  producer: tableOf(producer),
+  consumers: new Map(Object.entries(consumers).map(([namespace, table]) => [namespace, tableOf(table)])),
+});
 
 function tableOf({ exact, prefix }: RouteTable): Table {
   let longest = 0;
@@ -90,16 +110,20 @@ function matchHosts(matcher: Matcher, hosts: Hosts, host: string, subject: Subje
   return undefined;
 }
 
-/** East-west: by `service.namespace`, and the service's port when the caller named one. */
+/**
+ * East-west: by `service.namespace`, and the service's port when the caller named one. `caller` is the caller's namespace,
+ * or empty when it is not known; routes of that namespace take the place of the service's own.
+ */
 export function matchService(
   matcher: Matcher,
   service: string,
   port: number | undefined,
+  caller: string,
   subject: Subject,
 ): Match | undefined {
   const entry = matcher.services.get(service);
-  const table = port === undefined ? entry?.first : entry?.byPort.get(port);
-  return table && matchTable(matcher, table, subject);
+  const tables = port === undefined ? entry?.first : entry?.byPort.get(port);
+  return tables && matchTable(matcher, tables.consumers.get(caller) ?? tables.producer, subject);
 }
 
 function matchTable({ rules }: Matcher, { exact, prefix, longest }: Table, subject: Subject): Match | undefined {

@@ -20,8 +20,13 @@ export type Snapshot = {
   readonly backends: readonly Backend[];
 };
 
-/** All listeners of one port and hostname, whatever their Gateways. */
+/**
+ * The listeners of one port and hostname: merged over all Gateways that have it, and, where those are several, once more
+ * for each by itself. Which of them an edge takes is `listenersOf`'s to say.
+ */
 export type Listener = {
+  /** `namespace/name` of each Gateway whose routes these are, in order. */
+  readonly gateways: readonly string[];
   readonly port: number;
   /** `shop.example`, `*.example`, or empty for any host. */
   readonly hostname: string;
@@ -29,7 +34,12 @@ export type Listener = {
   readonly hosts: Readonly<Record<string, RouteTable>>;
 };
 
-export type ServicePort = { readonly port: number; readonly table: RouteTable };
+export type ServicePort = {
+  readonly port: number;
+  readonly table: RouteTable;
+  /** By the namespace of the caller, whose own routes stand in for the whole `table` (GEP-1294, consumer routes). */
+  readonly consumers?: Readonly<Record<string, RouteTable>>;
+};
 
 /** Rules by path. A prefix is kept without its last slash, so `/` is the empty key. */
 export type RouteTable = {
@@ -98,7 +108,7 @@ export type HeaderChanges = {
 
 type Redirect = {
   readonly status: number;
-  readonly scheme?: string;
+  readonly scheme?: "http" | "https";
   readonly hostname?: string;
   readonly port?: number;
   readonly path?: PathChange;
@@ -146,6 +156,7 @@ export function decode(text: string): Snapshot {
   for (const listener of listeners) {
     check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
     check(isRecord(listener.hosts), "a listener's hosts");
+    check(isTexts(listener.gateways), "a listener's Gateways");
     for (const table of Object.values(listener.hosts)) checkTable(table, rules.length);
   }
   for (const ports of Object.values(services)) {
@@ -153,6 +164,8 @@ export function decode(text: string): Snapshot {
     for (const one of ports) {
       check(isRecord(one) && isPort(one.port), "a service's port");
       checkTable(one.table, rules.length);
+      check(one.consumers === undefined || isRecord(one.consumers), "a service's consumers");
+      for (const table of Object.values(one.consumers ?? {})) checkTable(table, rules.length);
     }
   }
   for (const rule of rules) {
@@ -228,7 +241,7 @@ function isLimit(limit: unknown): boolean {
 }
 
 function isHeaderChanges({ set, add, remove }: Raw): boolean {
-  return isPairs(set) && isPairs(add) && Array.isArray(remove) && remove.every((name) => typeof name === "string");
+  return isPairs(set) && isPairs(add) && isTexts(remove);
 }
 
 function isEndpoint(endpoint: unknown): boolean {
@@ -239,6 +252,8 @@ function isEndpoint(endpoint: unknown): boolean {
 
 const isPathChange = (path: unknown): boolean =>
   isRecord(path) && (path.kind === "full" || path.kind === "prefix") && typeof path.to === "string";
+
+const isTexts = (texts: unknown): boolean => Array.isArray(texts) && texts.every((text) => typeof text === "string");
 
 const isPairs = (pairs: unknown): boolean =>
   Array.isArray(pairs) &&

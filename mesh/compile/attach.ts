@@ -13,7 +13,13 @@ export type Attachment =
       readonly listener: Listener;
       readonly hostnames: readonly string[];
     }
-  | { readonly kind: "service"; readonly service: Item<"Service">; readonly ports: readonly number[] };
+  | {
+      readonly kind: "service";
+      readonly service: Item<"Service">;
+      readonly ports: readonly number[];
+      /** The namespace whose callers alone the route is for; undefined where it is the Service's own. */
+      readonly consumer: string | undefined;
+    };
 
 export function attachments(model: Model, route: Item<"HTTPRoute">): Attachment[] {
   return route.spec.parentRefs.flatMap((parent, index) => attach(model, route, parent, `spec.parentRefs[${index}]`));
@@ -94,12 +100,7 @@ function toService(
   parent: ParentReference,
   path: string,
 ): Attachment[] {
-  if (service.metadata.namespace !== route.metadata.namespace) {
-    const message =
-      "a route in another namespace than its Service holds for callers of that namespace alone, and callers are not told apart";
-    model.warn(route, "not-carried", path, message, `put the route in namespace ${service.metadata.namespace}`);
-    return [];
-  }
+  const { namespace } = route.metadata;
   const ports = httpPorts(service).filter(
     ({ port, name = "" }) => (parent.port ?? port) === port && (parent.sectionName ?? name) === name,
   );
@@ -107,7 +108,8 @@ function toService(
     model.warn(route, "not-attached", path, `Service ${service.metadata.name} has no such port`);
     return [];
   }
-  return [{ kind: "service", service, ports: ports.map(({ port }) => port) }];
+  const consumer = namespace === service.metadata.namespace ? undefined : namespace;
+  return [{ kind: "service", service, ports: ports.map(({ port }) => port), consumer }];
 }
 
 /** Gateways of the class `selvedge`, which needs no GatewayClass, and of any class whose controller is ours. */

@@ -4,6 +4,7 @@ import { SERVICE_NAME_LABEL } from "../resources/core.ts";
 import type { BackendRef } from "../resources/http-route.ts";
 import type { Backend, Endpoint } from "../snapshot.ts";
 import type { Item, Model } from "./model.ts";
+import type { Target } from "./policies.ts";
 
 /** A backend by its own name, and what policies may target it by. */
 export type Destination = {
@@ -12,8 +13,16 @@ export type Destination = {
 };
 
 export type Destinations = {
-  /** The backend behind a reference; undefined, with the reason reported, where there is none. */
-  readonly resolve: (route: Item<"HTTPRoute">, ref: BackendRef, path: string) => Destination | undefined;
+  /**
+   * The backend behind a reference; undefined, with the reason reported, where there is none. `parents` are what the route
+   * is reached through.
+   */
+  readonly resolve: (
+    route: Item<"HTTPRoute">,
+    ref: BackendRef,
+    path: string,
+    parents: readonly Target[],
+  ) => Destination | undefined;
   readonly ofService: (service: Item<"Service">, port: number) => Destination;
   readonly ofBackend: (backend: Item<"Backend">) => Destination;
 };
@@ -37,8 +46,8 @@ export function destinations(model: Model): Destinations {
     once(`Service/${nameOf(service)}:${port}`, () =>
       serviceDestination(model, slices.get(nameOf(service)) ?? [], service, port),
     );
-  const resolve: Destinations["resolve"] = (route, ref, path) => {
-    const found = referent(model, grants.get(ref.namespace ?? "") ?? [], route, ref, path);
+  const resolve: Destinations["resolve"] = (route, ref, path, parents) => {
+    const found = referent(model, grants.get(ref.namespace ?? "") ?? [], route, ref, path, parents);
     if (!found) return undefined;
     return found.kind === "Backend" ? ofBackend(found.item) : ofService(found.item, found.port);
   };
@@ -60,9 +69,11 @@ function referent(
   route: Item<"HTTPRoute">,
   ref: BackendRef,
   path: string,
+  parents: readonly Target[],
 ): Referent | undefined {
   const { group, kind, name, port, namespace = route.metadata.namespace } = ref;
-  if (namespace !== route.metadata.namespace && !isGranted(grants, route, { group, kind, name })) {
+  const to = { group, kind, namespace, name };
+  if (namespace !== route.metadata.namespace && !isParent(parents, to) && !isGranted(grants, route, to)) {
     const message = `${kind} ${namespace}/${name} lies in another namespace`;
     model.warn(route, "not-permitted", path, message, `add a ReferenceGrant in ${namespace}`);
     return undefined;
@@ -169,12 +180,18 @@ const at = (scheme: string, host: string, port: number): Extract<Endpoint, { kin
 const schemeOf = (appProtocol: string | undefined): string =>
   appProtocol === "https" || appProtocol === "kubernetes.io/wss" ? "https" : "http";
 
+type Reference = { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string };
+
+/**
+ * A consumer route may send on to the Service that its callers asked for: they could call it without the route. What reaches
+ * the same route through a Gateway could not.
+ */
+const isParent = (parents: readonly Target[], to: Reference): boolean =>
+  to.group === "" &&
+  parents.some(({ kind, namespace, name }) => kind === to.kind && namespace === to.namespace && name === to.name);
+
 /** Whether one of the grants of the referent's namespace lets the route refer to it. */
-function isGranted(
-  grants: readonly Item<"ReferenceGrant">[],
-  route: Item<"HTTPRoute">,
-  to: { readonly group: string; readonly kind: string; readonly name: string },
-): boolean {
+function isGranted(grants: readonly Item<"ReferenceGrant">[], route: Item<"HTTPRoute">, to: Reference): boolean {
   return grants.some(
     ({ spec }) =>
       spec.from.some(

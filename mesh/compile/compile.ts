@@ -2,24 +2,17 @@
  * Resources -> snapshot: references resolved, defaults filled in, everything in the order in which the edge tries it.
  * Deterministic: the same resources give the same text, in whatever order they come.
  */
-import { type Problem, byPlace } from "../problem.ts";
+import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
-import {
-  encode,
-  type Listener,
-  type RouteTable,
-  type ServicePort,
-  type Snapshot,
-  SNAPSHOT_FORMAT,
-} from "../snapshot.ts";
+import { encode, type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
 import { attachments, isCarried, isOurs } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
 import { type Model, model } from "./model.ts";
 import { policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
-import { TableBuilder } from "./table.ts";
+import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
 export type Compiled = { readonly text: string; readonly snapshot: Snapshot; readonly problems: readonly Problem[] };
 
@@ -46,49 +39,47 @@ export function compile(resources: readonly Resource[]): Compiled {
 
 function tables(compiling: Compiling): Pick<Snapshot, "listeners" | "services"> {
   const { model } = compiling;
-  const atListeners = new Map<string, { port: number; hostname: string; hosts: Map<string, TableBuilder> }>();
-  const atServices = new Map<string, TableBuilder>();
+  const atListeners = new Map<string, ListenerBuilder>();
+  const atServices = new Map<string, ServiceBuilder>();
 
   // A listener without routes still has its hostname to itself: a request for it must not fall to a wider one.
   for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one)))
     for (const { port, hostname = "" } of gateway.spec.listeners.filter(isCarried))
-      upsert(atListeners, `${port} ${hostname}`, () => ({ port, hostname, hosts: new Map() }));
+      upsert(atListeners, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname)).of(titleOf(gateway));
 
   // Routes come oldest first, which is the order that decides between equals.
   for (const route of model.all("HTTPRoute"))
     for (const attachment of attachments(model, route))
       if (attachment.kind === "listener") {
         const { gateway, listener, hostnames } = attachment;
-        const { hosts } = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
+        const builder = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
         const candidates = ruleCandidates(compiling, route, [
           { kind: "Gateway", ...nameOf(gateway) },
           { kind: "Gateway", ...nameOf(gateway), section: listener.name },
         ]);
-        for (const hostname of hostnames) upsert(hosts, hostname, () => new TableBuilder()).add(candidates);
+        for (const hostname of hostnames) builder.add(titleOf(gateway), hostname, candidates);
       } else {
-        const { service, ports } = attachment;
+        const { service, ports, consumer } = attachment;
         const candidates = ruleCandidates(compiling, route, [{ kind: "Service", ...nameOf(service) }]);
         for (const port of ports)
-          upsert(atServices, serviceKey(service, port), () => new TableBuilder()).add(candidates);
+          upsert(atServices, serviceKey(service, port), () => new ServiceBuilder()).add(consumer, candidates);
       }
 
-  const listeners = [...atListeners.values()].map(({ port, hostname, hosts }): Listener => ({
-    port,
-    hostname,
-    hosts: built(hosts),
-  }));
-  listeners.sort((a, b) => a.port - b.port || (a.hostname < b.hostname ? -1 : 1));
+  const listeners = [...atListeners.values()]
+    .toSorted((a, b) => a.port - b.port || compareText(a.hostname, b.hostname))
+    .flatMap((builder) => builder.build());
   return { listeners, services: services(compiling, atServices) };
 }
 
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
-function services(compiling: Compiling, routed: ReadonlyMap<string, TableBuilder>): Snapshot["services"] {
+function services(compiling: Compiling, routed: ReadonlyMap<string, ServiceBuilder>): Snapshot["services"] {
   const { model, destinations } = compiling;
   const found: Record<string, ServicePort[]> = {};
   for (const service of model.all("Service")) {
     const ports = httpPorts(service).map(({ port }): ServicePort => {
-      const table = routed.get(serviceKey(service, port))?.build();
-      return { port, table: table ?? everything(ownRule(compiling, destinations.ofService(service, port))) };
+      const { producer, consumers } = routed.get(serviceKey(service, port))?.build() ?? {};
+      const table = producer ?? everything(ownRule(compiling, destinations.ofService(service, port)));
+      return { port, table, ...(consumers && { consumers }) };
     });
     if (ports.length > 0) found[addressOf(service)] = ports;
   }
@@ -105,20 +96,10 @@ function services(compiling: Compiling, routed: ReadonlyMap<string, TableBuilder
 type NamedItem = { readonly metadata: { readonly namespace: string; readonly name: string } };
 
 const nameOf = ({ metadata: { namespace, name } }: NamedItem) => ({ namespace, name });
+const titleOf = ({ metadata: { namespace, name } }: NamedItem): string => `${namespace}/${name}`;
 const addressOf = ({ metadata: { namespace, name } }: NamedItem): string => `${name}.${namespace}`;
 const serviceKey = (service: NamedItem, port: number): string => `${addressOf(service)}:${port}`;
 const everything = (rule: number): RouteTable => ({ exact: {}, prefix: { "": [{ rule }] } });
-
-const built = (hosts: ReadonlyMap<string, TableBuilder>): Record<string, RouteTable> =>
-  Object.fromEntries([...hosts].map(([host, table]) => [host, table.build()]));
-
-function upsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
-}
 
 /** Kinds and listeners that this runtime cannot carry are said to be so, one by one. */
 function reportUncarried(model: Model, resources: readonly Resource[]): void {

@@ -181,7 +181,7 @@ function ruleBackends(
   const { model, destinations } = compiling;
   return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
     const at = `${path}.backendRefs[${index}]`;
-    const destination = destinations.resolve(route, ref, at);
+    const destination = destinations.resolve(route, ref, at, targets);
     if (ref.weight === 0) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = ref.filters.map((filter, which) => filterLayer(model, route, filter, `${at}.filters[${which}]`));

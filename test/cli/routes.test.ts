@@ -10,6 +10,7 @@ const snapshot: Snapshot = {
   format: SNAPSHOT_FORMAT,
   listeners: [
     {
+      gateways: ["shop/web"],
       port: 80,
       hostname: "",
       hosts: {

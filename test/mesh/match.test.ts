@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compile } from "../../mesh/compile/compile.ts";
-import { matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
+import { listenersOf, matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
 import { type LinearListener, linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
 import { backend, compiled, gateway, GATEWAY_API, route, service, to } from "../support/resources.ts";
@@ -402,8 +402,103 @@ describe("a service address", () => {
     ["constructor", undefined, "/x", undefined],
     ["__proto__", undefined, "/x", undefined],
   ])("%s at %s%s is answered by %s", (name, port, path, expected) => {
-    expect(shown(matchService(ready, name, port, subject({ method: "GET", path, headers: {}, query: {} })))).toBe(
+    expect(shown(matchService(ready, name, port, "", subject({ method: "GET", path, headers: {}, query: {} })))).toBe(
       expected,
     );
+  });
+});
+
+describe("an edge takes the listeners of its Gateway", () => {
+  const listenersOfTwo = [{ name: "l", port: 80, protocol: "HTTP" }];
+  const at = (name: string, hostname?: string) =>
+    gateway(name, {
+      gatewayClassName: "selvedge",
+      listeners: [{ ...listenersOfTwo[0], ...(hostname && { hostname }) }],
+    });
+  const answers = (name: string, path: string, parent: string) =>
+    route(name, { parentRefs: [{ name: parent }], rules: [{ matches: [prefix(path)], backendRefs: [to("b")] }] });
+  const { snapshot } = compiled(
+    backend("b"),
+    at("one"),
+    at("two"),
+    at("three", "*.x"),
+    answers("first", "/a", "one"),
+    answers("second", "/b", "two"),
+    answers("third", "/c", "three"),
+  );
+  const asked = (scope: string, host: string, path: string) =>
+    shown(matchHost(matcher(snapshot, scope), 80, host, subject({ method: "GET", path, headers: {}, query: {} })));
+
+  it.each<[scope: string, host: string, path: string, expected: string | undefined]>([
+    ["", "any", "/a", "default/first 0"],
+    ["", "any", "/b", "default/second 0"],
+    ["", "a.x", "/c", "default/third 0"],
+    ["", "a.x", "/a", undefined],
+    ["default/one", "any", "/a", "default/first 0"],
+    ["default/one", "any", "/b", undefined],
+    // The narrower listener is another Gateway's, and takes nothing from this one.
+    ["default/one", "a.x", "/a", "default/first 0"],
+    ["default/two", "any", "/b", "default/second 0"],
+    ["default/three", "any", "/c", undefined],
+    ["default/three", "a.x", "/c", "default/third 0"],
+    ["default/none", "any", "/a", undefined],
+  ])("%j: %s%s is answered by %s", (scope, host, path, expected) => {
+    expect(asked(scope, host, path)).toBe(expected);
+  });
+
+  it("in whatever order a snapshot has them", () => {
+    const reversed = { ...snapshot, listeners: snapshot.listeners.toReversed() };
+    expect(listenersOf(reversed, "default/one")).toEqual(listenersOf(snapshot, "default/one"));
+    expect(listenersOf(reversed, "").toReversed()).toEqual(listenersOf(snapshot, ""));
+  });
+});
+
+describe("a consumer's routes", () => {
+  const parentRefs = [{ group: "", kind: "Service", name: "cart", namespace: "default" }];
+  const home = { group: "", kind: "Service", name: "cart", namespace: "default", port: 80 };
+  const { snapshot, problems } = compiled(
+    service("cart", { ports: [{ port: 80 }] }),
+    backend("cart"),
+    route("producer", { parentRefs, rules: [{ matches: [prefix("/a"), prefix("/b")], backendRefs: [home] }] }),
+    route("consumer", { parentRefs, rules: [{ matches: [prefix("/a")], backendRefs: [home] }] }, { namespace: "web" }),
+  );
+  const ready = matcher(snapshot);
+
+  it("may send on to their Service without a grant", () => {
+    expect(problems).toEqual([]);
+    expect(snapshot.rules.flatMap(({ backends }) => backends.map((one) => one.backend))).not.toContain(null);
+  });
+
+  it("needs a grant where a Gateway leads to it as well", () => {
+    const both = route(
+      "both",
+      { parentRefs: [...parentRefs, { name: "front" }], rules: [{ backendRefs: [home] }] },
+      { namespace: "web" },
+    );
+    const listeners = [{ name: "l", port: 80, protocol: "HTTP" }];
+    const { snapshot } = compiled(
+      service("cart", { ports: [{ port: 80 }] }),
+      gateway("front", { gatewayClassName: "selvedge", listeners }, { namespace: "web" }),
+      both,
+    );
+    const everything = subject({ method: "GET", path: "/", headers: {}, query: {} });
+    const ready = matcher(snapshot);
+    const answering = [
+      matchHost(ready, 80, "any", everything),
+      matchService(ready, "cart.default", 80, "web", everything),
+    ];
+    expect(answering.map((match) => match?.rule.backends[0]?.backend === null)).toEqual([true, false]);
+  });
+
+  it.each<[caller: string, path: string, expected: string | undefined]>([
+    ["web", "/a", "web/consumer 0"],
+    // They stand in for the producer's whole: nothing falls through.
+    ["web", "/b", undefined],
+    ["", "/a", "default/producer 0"],
+    ["shop", "/b", "default/producer 0"],
+    ["default", "/a", "default/producer 0"],
+  ])("for a caller from %j, %s is answered by %s", (caller, path, expected) => {
+    const asked = subject({ method: "GET", path, headers: {}, query: {} });
+    expect(shown(matchService(ready, "cart.default", 80, caller, asked))).toBe(expected);
   });
 });

@@ -72,7 +72,7 @@ const rule = {
 };
 const one = { name: "Backend/a/b", endpoints: [{ kind: "url", origin: "https://a", path: "", weight: 1 }] };
 const tableOf = (candidate: unknown) => ({ exact: {}, prefix: { "": [candidate] } });
-const listener = { port: 80, hostname: "", hosts: { "": tableOf({ rule: 0 }) } };
+const listener = { gateways: ["a/front"], port: 80, hostname: "", hosts: { "": tableOf({ rule: 0 }) } };
 const sound = {
   format: 1,
   listeners: [listener],

@@ -32,18 +32,19 @@ export function isLooping(request: Headers): boolean {
   return via !== null && via.split(",").filter((hop) => hop.trim() === VIA).length >= MAX_PASSES;
 }
 
+type Caller = { readonly client: string; readonly scheme: string };
+
 /** Headers for the upstream. `client` is the address of the peer that called us, or empty when it is not known. */
-export function requestHeaders(request: Request, url: URL, client: string): Headers {
+export function requestHeaders(request: Request, url: URL, { client, scheme }: Caller): Headers {
   const headers = new Headers(request.headers);
   const upgrade = headers.get("upgrade");
   clean(headers);
   if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
-  const protocol = url.protocol.slice(0, -1);
   append(headers, "via", VIA);
   if (client !== "") append(headers, "x-forwarded-for", client);
   headers.set("x-forwarded-host", url.host);
-  headers.set("x-forwarded-proto", protocol);
-  append(headers, "forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${protocol}`);
+  headers.set("x-forwarded-proto", scheme);
+  append(headers, "forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${scheme}`);
   return headers;
 }
 

@@ -3,7 +3,7 @@ import type { Ingress } from "./address.ts";
 import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
-import type { Outside } from "./layer.ts";
+import { DEFAULT_PORT, type Outside } from "./layer.ts";
 import { deny } from "./proxy.ts";
 import { coldStart, look, type Stores } from "./snapshot.ts";
 import { within } from "./within.ts";
@@ -21,6 +21,14 @@ export interface Env {
   readonly CLIENT_ADDRESS: string;
   /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
   readonly LISTENER_PORT: string;
+  /** The scheme that clients speak to this socket, `http` or `https`; empty takes it from the request's URL. */
+  readonly LISTENER_SCHEME: string;
+  /** `namespace/name` of the Gateway that this deployment stands for; empty for all of them. */
+  readonly GATEWAY: string;
+  /** The namespace whose workloads alone call this deployment; empty when callers are not told apart. */
+  readonly CALLER: string;
+  /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
+  readonly HOST_PRESERVING: string;
 }
 
 const RESERVED = "/.well-known/selvedge/";
@@ -30,6 +38,8 @@ const WAIT_AFTER_IDLE_MS = 250;
 const LOOK_LIMIT_MS = 10_000;
 
 let isolate: Isolate | undefined;
+/** `HOST_PRESERVING`, read once. */
+let transports: Readonly<Record<string, string>> | undefined;
 
 export default {
   async fetch(request, env, context): Promise<Response> {
@@ -75,6 +85,7 @@ function stores(env: Env, { cf }: Request): Stores {
     fleet: () => env.FLEET.getByName("fleet"),
     cache: caches.default,
     name: env.EDGE_NAME,
+    gateway: env.GATEWAY,
     colo: typeof cf?.colo === "string" ? cf.colo : "local",
   };
 }
@@ -85,7 +96,11 @@ function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
     random: Math.random,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
-    binding: (name) => (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name],
+    binding: (name) => bindingOf(env, name),
+    hostPreserving: (origin) => {
+      const name = (transports ??= JSON.parse(env.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>)[origin];
+      return name === undefined ? undefined : bindingOf(env, name);
+    },
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
     later: (work) => context.waitUntil(work),
@@ -96,10 +111,15 @@ function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
   };
 }
 
+const bindingOf = (env: Env, name: string): Fetcher | undefined =>
+  (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name];
+
 function ingress({ headers }: Request, { port, protocol }: URL, env: Env): Ingress {
-  const implied = protocol === "https:" ? 443 : 80;
+  const scheme = (env.LISTENER_SCHEME || protocol.slice(0, -1)) === "https" ? "https" : "http";
   return {
-    port: Number(env.LISTENER_PORT) || Number(port) || implied,
+    scheme,
+    port: Number(env.LISTENER_PORT) || Number(port) || DEFAULT_PORT[scheme],
+    caller: env.CALLER,
     domain: env.MESH_DOMAIN,
     client: /^[\d.]+$|:/.test(env.CLIENT_ADDRESS) ? env.CLIENT_ADDRESS : (headers.get(env.CLIENT_ADDRESS) ?? ""),
   };

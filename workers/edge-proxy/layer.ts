@@ -13,14 +13,17 @@ export type Call = {
   path: string;
   /** Empty, or begins with `?`. */
   search: string;
-  /** The host that the caller asked for, or what a rewrite made of it; without port. */
-  hostname: string;
+  /** The Host that the caller asked for, with its port if it named one, or what a rewrite made of it. */
+  host: string;
   /** The prefix that matched, without its last slash; absent when the path matched exactly. */
   readonly prefix: string | undefined;
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
   /** The caller's address, or empty where the runtime does not tell. */
   readonly client: string;
+  /** The listener's: what the caller spoke, and the port that it called. */
+  readonly scheme: "http" | "https";
+  readonly port: number;
   /** The layer that decided without its state object, by its policy's declared fallback. */
   standIn: "breaker" | "rate-limit" | undefined;
   /** The snapshot that this request is pinned to. */
@@ -47,6 +50,8 @@ export type Outside = {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** A service binding by name, if the deployment has it. */
   readonly binding: (name: string) => Fetcher | undefined;
+  /** The transport that reaches an endpoint's origin with the Host kept, if the deployment has one for it. */
+  readonly hostPreserving: (origin: string) => Fetcher | undefined;
   /** A fresh stub: one that has thrown stays broken. */
   readonly breaker: (circuit: string) => Pick<BreakerObject, "report" | "probe">;
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
@@ -57,6 +62,9 @@ export type Outside = {
   /** An object's reply named an epoch; a newer one than ours is worth a look. */
   readonly heard: (epoch: number) => void;
 };
+
+/** The port that a scheme's URLs leave out. */
+export const DEFAULT_PORT = { http: 80, https: 443 } as const;
 
 /** Thrown by whatever answers in the upstream's place; `proxy` alone catches it. */
 export class Denied extends Error {

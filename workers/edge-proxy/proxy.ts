@@ -16,8 +16,9 @@ import { upstream } from "./upstream.ts";
 /** `url` is the request's, parsed: the entry has needed it already. */
 export type Proxy = (request: Request, url: URL, outside: Outside, ingress: Ingress) => Promise<Response>;
 
-export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
-  const routes = matcher(snapshot);
+/** `gateway` (`namespace/name`) is the only one whose listeners answer; empty text serves all. */
+export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Proxy {
+  const routes = matcher(snapshot, gateway);
   const handlers = new Map<Rule, Handler>();
   // Built when a rule is first used: of ten thousand rules, an isolate meets a few.
   const handlerOf = (rule: Rule): Handler => {
@@ -37,13 +38,15 @@ export function proxy(snapshot: Snapshot, pinned: Pointer): Proxy {
       if (!match) throw new Denied({ cause: "no-route" });
       call = {
         request,
-        headers: requestHeaders(request, url, ingress.client),
+        headers: requestHeaders(request, url, ingress),
         path: address.path,
         search: url.search,
-        hostname: url.hostname,
+        host: url.host,
         prefix: match.prefix,
         signal: undefined,
         client: ingress.client,
+        scheme: ingress.scheme,
+        port: ingress.port,
         standIn: undefined,
         pinned,
         outside,
@@ -68,7 +71,7 @@ const CARRIED_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"
 
 function find(
   routes: Matcher,
-  { port }: Ingress,
+  { port, caller }: Ingress,
   address: Address,
   { method, headers }: Request,
   url: URL,
@@ -81,7 +84,7 @@ function find(
   };
   return address.kind === "host"
     ? matchHost(routes, port, address.host, subject)
-    : matchService(routes, address.service, address.port, subject);
+    : matchService(routes, address.service, address.port, caller, subject);
 }
 
 /** The rule's backends by weight, each with its own layers. */

@@ -19,6 +19,8 @@ export type Stores = {
   /** What this deployment calls itself, and the data centre it runs in. */
   readonly name: string;
   readonly colo: string;
+  /** `namespace/name` of the Gateway that this deployment stands for; empty for all. */
+  readonly gateway: string;
 };
 
 /** KV's shortest; the fleet object's replies carry news sooner. */
@@ -44,8 +46,8 @@ export async function look(isolate: Isolate, stores: Stores): Promise<void> {
 export async function coldStart(isolate: Isolate, stores: Stores): Promise<void> {
   const [pointer, kept] = await Promise.all([kvPointer(stores), lastGood(stores)]);
   if (pointer && pointer.epoch >= (kept?.epoch ?? 0) && (await load(isolate, stores, pointer))) return;
-  if (kept && (await activate(isolate, kept, kept.text, "cache"))) return;
-  if (bundled.epoch > 0) await activate(isolate, bundled, bundled.text, "bundle");
+  if (kept && (await activate(isolate, stores, kept, kept.text, "cache"))) return;
+  if (bundled.epoch > 0) await activate(isolate, stores, bundled, bundled.text, "bundle");
 }
 
 /** One that was refused is tried again at each look: what was wrong may have been KV's copy, which control mends. */
@@ -70,7 +72,7 @@ async function load(isolate: Isolate, stores: Stores, pointer: Pointer): Promise
   // Not there yet is not wrong: KV shows a new key late in some places. The next look tries again.
   if (!bytes) return false;
   const text = new TextDecoder().decode(bytes);
-  if (!(await activate(isolate, pointer, text, "kv"))) return false;
+  if (!(await activate(isolate, stores, pointer, text, "kv"))) return false;
   await keep(stores, pointer, text);
   return true;
 }
@@ -78,6 +80,7 @@ async function load(isolate: Isolate, stores: Stores, pointer: Pointer): Promise
 /** Verifies and puts in force, or refuses and remembers why. The swap is one assignment: no request sees half of it. */
 async function activate(
   isolate: Isolate,
+  { gateway }: Stores,
   { epoch, hash }: Pointer,
   text: string,
   source: SnapshotSource,
@@ -86,7 +89,7 @@ async function activate(
     if (text.length > MAX_SNAPSHOT_BYTES) throw new Error(`larger than ${MAX_SNAPSHOT_BYTES} bytes`);
     if ((await sha256(text)) !== hash) throw new Error("its bytes do not have its hash");
     const pointer = { epoch, hash };
-    const run = proxy(decode(text), pointer);
+    const run = proxy(decode(text), pointer, gateway);
     // Another request of this isolate may have been quicker, with a newer one.
     if ((isolate.active?.pointer.epoch ?? -1) <= epoch) isolate.active = { pointer, source, run } satisfies Active;
     if (isolate.refused && isolate.refused.epoch <= epoch) isolate.refused = undefined;

@@ -25,12 +25,18 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
     ...(call.signal && { signal: call.signal }),
   };
   try {
-    if (endpoint.kind === "url")
-      return await call.outside.fetch(endpoint.origin + endpoint.path + call.path + call.search, init);
-    const binding = call.outside.binding(endpoint.binding);
-    if (!binding) throw new Denied({ cause: "no-endpoint" });
-    // A binding decides by itself where the request goes, so that the URL can carry the host that the caller asked for.
-    return await binding.fetch(`https://${call.hostname}${call.path}${call.search}`, init);
+    // fetch takes Host from the URL. A binding decides by itself where the request goes, so that the URL can carry the host
+    // that the caller asked for.
+    if (endpoint.kind === "binding") {
+      const binding = call.outside.binding(endpoint.binding);
+      if (!binding) throw new Denied({ cause: "no-endpoint" });
+      return await binding.fetch(`https://${call.host}${call.path}${call.search}`, init);
+    }
+    const path = endpoint.path + call.path + call.search;
+    const keeping = call.outside.hostPreserving(endpoint.origin);
+    return keeping
+      ? await keeping.fetch(`http://${call.host}${path}`, init)
+      : await call.outside.fetch(endpoint.origin + path, init);
   } catch (error) {
     // A TypeError is ours: the request could not be made. What the network does to it comes as a plain Error.
     if (error instanceof Denied || error instanceof TypeError || call.signal?.aborted) throw error;

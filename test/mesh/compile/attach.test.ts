@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { intersect } from "../../../mesh/compile/attach.ts";
 import type { Compiled } from "../../../mesh/compile/compile.ts";
+import type { RouteTable } from "../../../mesh/snapshot.ts";
 import {
   backend,
   compiled,
@@ -182,7 +183,7 @@ it("says when no hostname of the route is within the listener's", () => {
 
 it("keeps a listener without routes, so that its host does not fall to a wider one", () => {
   const { snapshot } = compiled(front({ hostname: "a.example" }));
-  expect(snapshot.listeners).toEqual([{ port: 80, hostname: "a.example", hosts: {} }]);
+  expect(snapshot.listeners).toEqual([{ gateways: ["default/front"], port: 80, hostname: "a.example", hosts: {} }]);
 });
 
 describe("a route attaches to a Service", () => {
@@ -231,9 +232,18 @@ describe("a route attaches to a Service", () => {
     expect([ports(result), codes(result)]).toEqual([expected, problems]);
   });
 
-  it("in its own namespace only", () => {
-    const result = routed({}, { namespace: "web" });
-    expect(ports(result)).toEqual(["80 by default/cart ", "9090 by default/cart "]);
-    expect(codes(result)).toEqual(["not-carried spec.parentRefs[0]"]);
+  it("in another namespace for the callers of that namespace alone", () => {
+    const { snapshot } = routed({ port: 80 }, { namespace: "web" });
+    const routesOf = (table: RouteTable | undefined) =>
+      (table?.prefix[""] ?? []).map(({ rule }) => snapshot.rules[rule]?.route);
+    const shown = (snapshot.services["cart.default"] ?? []).map(({ port, table, consumers = {} }) => [
+      port,
+      routesOf(table),
+      Object.entries(consumers).map(([namespace, theirs]) => [namespace, routesOf(theirs)]),
+    ]);
+    expect(shown).toEqual([
+      [80, ["default/cart"], [["web", ["web/shop"]]]],
+      [9090, ["default/cart"], []],
+    ]);
   });
 });

@@ -1,7 +1,5 @@
-import type { MakeLayer } from "../layer.ts";
+import { DEFAULT_PORT, type MakeLayer } from "../layer.ts";
 import { changedPath } from "./path.ts";
-
-const DEFAULT_PORT: Readonly<Record<string, string>> = { http: "80", https: "443" };
 
 /** Gateway API's HTTPRequestRedirectFilter. What the filter leaves out is taken from the request. */
 export const redirect: MakeLayer<"redirect"> =
@@ -9,10 +7,11 @@ export const redirect: MakeLayer<"redirect"> =
   () =>
   (call) => {
     const url = new URL(call.request.url);
-    const target = scheme ?? url.protocol.slice(0, -1);
-    // Without a port of its own, a new scheme means that scheme's port; the same scheme stays on the port it came in on.
-    const number = port === undefined ? (scheme === undefined ? url.port : "") : String(port);
-    const suffix = number === "" || number === DEFAULT_PORT[target] ? "" : `:${number}`;
+    const target = scheme ?? call.scheme;
+    // Without a port of its own, a new scheme means that scheme's port; the same scheme stays on the port it came in on,
+    // which the caller knows better than the listener where a port is mapped on the way.
+    const number = port ?? (scheme === undefined ? Number(url.port) || call.port : DEFAULT_PORT[scheme]);
+    const suffix = number === DEFAULT_PORT[target] ? "" : `:${number}`;
     const location = `${target}://${hostname ?? url.hostname}${suffix}${path ? changedPath(call, path) : call.path}${call.search}`;
     return Promise.resolve(new Response(null, { status, headers: { location } }));
   };

@@ -7,7 +7,7 @@ export const rewrite: MakeLayer<"rewrite"> =
   (next) =>
   (call) => {
     if (hostname !== undefined) {
-      call.hostname = hostname;
+      call.host = hostname;
       call.headers.set("x-forwarded-host", hostname);
     }
     if (path) call.path = changedPath(call, path);
