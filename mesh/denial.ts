@@ -2,6 +2,8 @@
  * Every way in which the mesh answers a call itself. Add an arm and `answer` stops compiling until it says what the caller
  * sees. Facts that would help an attacker (addresses, policies, reasons) stay out of the body: they go to the operator.
  */
+import { MESH_HEADERS } from "./headers.ts";
+
 export type Denial =
   | { readonly cause: "no-route" }
   | { readonly cause: "no-backend" }
@@ -68,7 +70,7 @@ const say = (status: number, { cause }: Denial, title: string, headers: Record<s
   headers: {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
-    "selvedge-cause": cause,
+    [MESH_HEADERS.cause]: cause,
     ...headers,
   },
   body: JSON.stringify({ type: `https://mesh.selvedge.dev/causes#${cause}`, title, status, cause }),

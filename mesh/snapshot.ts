@@ -106,7 +106,7 @@ export type HeaderChanges = {
   readonly remove: readonly string[];
 };
 
-type Redirect = {
+export type Redirect = {
   readonly status: number;
   readonly scheme?: "http" | "https";
   readonly hostname?: string;

@@ -22,7 +22,7 @@ beforeAll(async () => {
       response.setHeader("connection", "keep-alive, x-secret-hop");
       response.setHeader("x-secret-hop", "1");
       response.setHeader("proxy-authenticate", "Basic");
-      response.setHeader("selvedge-forged", "1");
+      response.setHeader("selvedge-cause", "forged");
       response.setHeader("x-kept", "yes");
     }
     if (path === "/redirect") return void response.writeHead(302, { location: "http://elsewhere.test/x" }).end();
@@ -147,11 +147,11 @@ describe("requests", () => {
       "proxy-connection": "keep-alive",
       "proxy-authorization": "Basic x",
       te: "trailers",
-      "selvedge-identity": "admin",
+      "selvedge-epoch": "99",
       "x-bar": "2",
     });
     const headers = echo.received[0]?.headers ?? {};
-    const gone = ["x-foo", "keep-alive", "proxy-connection", "proxy-authorization", "te", "selvedge-identity"];
+    const gone = ["x-foo", "keep-alive", "proxy-connection", "proxy-authorization", "te", "selvedge-epoch"];
     expect(gone.filter((name) => name in headers)).toEqual([]);
     // Named in Connection, the caller's own chain is gone; what the edge says of the caller is not.
     expect(headers).toMatchObject({ "x-bar": "2", "x-forwarded-for": "127.0.0.1" });
@@ -235,7 +235,7 @@ describe("responses", () => {
 
   it("lose what was meant for one hop", async () => {
     const { headers } = await get("/hop");
-    expect(["x-secret-hop", "proxy-authenticate", "selvedge-forged"].filter((name) => name in headers)).toEqual([]);
+    expect(["x-secret-hop", "proxy-authenticate", "selvedge-cause"].filter((name) => name in headers)).toEqual([]);
     expect(headers["x-kept"]).toBe("yes");
   });
 

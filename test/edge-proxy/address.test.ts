@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { matcher } from "../../mesh/match.ts";
 import { EMPTY_SNAPSHOT, type Listener } from "../../mesh/snapshot.ts";
-import { type Address, addressOf } from "../../workers/edge-proxy/address.ts";
+import { type Address, addressOf, type Ingress } from "../../workers/edge-proxy/address.ts";
 
 const listener = (hostname: string): Listener => ({ ...LISTENER, hostname });
-const LISTENER: Listener = { port: 80, hostname: "", hosts: {} };
+const LISTENER: Listener = { port: 80, hostname: "", gateways: [], hosts: {} };
 const routes = matcher({ ...EMPTY_SNAPSHOT, listeners: ["", "shop.example", "*.wide.example"].map(listener) });
-const ingress = { port: 80, domain: "mesh.example", client: "" };
+const ingress: Ingress = { scheme: "http", port: 80, domain: "mesh.example", caller: "", client: "" };
 
 const host = (name: string, path: string): Address => ({ kind: "host", host: name, path });
 const service = (name: string, port: number | undefined, path: string): Address => ({

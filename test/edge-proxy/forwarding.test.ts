@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { cleanResponse, isLooping, requestHeaders } from "../../workers/edge-proxy/forwarding.ts";
 
 /** What an upstream is sent for a request with these headers. */
 function sent(headers: Record<string, string>, client = "192.0.2.1", url = "https://shop.example/a"): Headers {
   // Node's Request drops some names that a Worker is given; a bare object with Headers does not.
-  return requestHeaders({ headers: new Headers(headers) } as Request, new URL(url), client);
+  const scheme = url.startsWith("https") ? "https" : "http";
+  return requestHeaders({ headers: new Headers(headers) } as Request, new URL(url), { client, scheme });
 }
 
 describe("towards the upstream", () => {
@@ -17,8 +19,8 @@ describe("towards the upstream", () => {
     "trailer",
     "transfer-encoding",
     "expect",
-    "selvedge-epoch",
-    "Selvedge-Anything",
+    ...Object.values(MESH_HEADERS),
+    "Selvedge-Cause",
   ])("%s does not go", (name) => {
     expect(sent({ [name]: "x", "x-kept": "y" }).has(name)).toBe(false);
     expect(sent({ [name]: "x", "x-kept": "y" }).get("x-kept")).toBe("y");

@@ -3,11 +3,13 @@
  * the hop-by-hop headers from outgoing requests and none from responses; here all of them go, in both directions.
  */
 
+import { MESH_HEADERS } from "../../mesh/headers.ts";
+
 /**
  * `proxy-authorization` and `proxy-authenticate` are between a caller and a proxy it chose, which this is not. `expect`
  * is answered by the runtime; passed on, an upstream's 100 could be taken for its answer. `upgrade` stays for WebSocket.
  */
-const HOP_BY_HOP = [
+const NEVER_PASSED_ON: readonly string[] = [
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -17,10 +19,8 @@ const HOP_BY_HOP = [
   "trailer",
   "transfer-encoding",
   "expect",
-] as const;
-
-/** The mesh's own headers: taken from no caller, and from no upstream. */
-const INTERNAL = "selvedge-";
+  ...Object.values(MESH_HEADERS),
+];
 
 /** Legitimate chains are short, and only a caller that copies Via makes them longer; a loop passes any number. */
 const MAX_PASSES = 8;
@@ -62,8 +62,7 @@ function clean(headers: Headers): void {
       // `close`, and things that are no header name at all, would make `delete` throw.
       if (option !== "upgrade" && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
     }
-  for (const name of HOP_BY_HOP) headers.delete(name);
-  for (const name of Array.from(headers.keys()).filter((one) => one.startsWith(INTERNAL))) headers.delete(name);
+  for (const name of NEVER_PASSED_ON) headers.delete(name);
 }
 
 function append(headers: Headers, name: string, value: string): void {

@@ -1,6 +1,7 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
 import type { Ingress } from "./address.ts";
 import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
+import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import { DEFAULT_PORT, type Outside } from "./layer.ts";
@@ -52,7 +53,7 @@ export default {
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
     const response = await active.run(request, url, outside(mine, env, context), ingress(request, url, env));
     // Said on every answer, since nobody reads the logs of a mesh that seems to work.
-    if (active.source !== "kv") response.headers.set("selvedge-snapshot", active.source);
+    if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
     return response;
   },
 } satisfies ExportedHandler<Env>;

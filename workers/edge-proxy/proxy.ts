@@ -4,6 +4,7 @@
  */
 import type { Pointer } from "../../mesh/api.ts";
 import { answer, type Denial } from "../../mesh/denial.ts";
+import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
@@ -110,17 +111,17 @@ function finish(response: Response, call: Call): Response {
   // What fetch returned is immutable; a WebSocket (status 101) and an undecoded body pass through the copy untouched.
   const finished = new Response(response.body, response);
   cleanResponse(finished.headers);
-  finished.headers.set("selvedge-epoch", String(call.pinned.epoch));
+  finished.headers.set(MESH_HEADERS.epoch, String(call.pinned.epoch));
   return mark(finished, call);
 }
 
 /** A decision that a state object should have made and a fallback made is said to be so. */
 function mark(response: Response, call: Call | undefined): Response {
-  if (call?.standIn !== undefined) response.headers.set("selvedge-degraded", call.standIn);
+  if (call?.standIn !== undefined) response.headers.set(MESH_HEADERS.degraded, call.standIn);
   return response;
 }
 
 export function deny(denial: Denial, { epoch }: Pointer): Response {
   const { status, headers, body } = answer(denial);
-  return new Response(body, { status, headers: { ...headers, "selvedge-epoch": String(epoch) } });
+  return new Response(body, { status, headers: { ...headers, [MESH_HEADERS.epoch]: String(epoch) } });
 }
