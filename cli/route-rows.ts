@@ -1,5 +1,5 @@
 /** What a snapshot routes, one row a match, in the order in which the edge tries them. */
-import type { Candidate, NamedValue, Rule, RouteTable, Snapshot } from "../mesh/snapshot.ts";
+import type { Candidate, Condition, Rule, RouteTable, Snapshot } from "../mesh/snapshot.ts";
 import { listenersOf } from "../mesh/match.ts";
 import { compareText } from "../mesh/problem.ts";
 
@@ -7,10 +7,10 @@ export type RouteRow = {
   /** `shop.example` or `*`; for a service address `catalog.shop`. */
   readonly host: string;
   readonly port: number;
-  readonly path: { readonly type: "exact" | "prefix"; readonly value: string };
+  readonly path: { readonly type: "exact" | "regex" | "prefix"; readonly value: string };
   readonly method: string | null;
-  readonly headers: readonly NamedValue[];
-  readonly query: readonly NamedValue[];
+  readonly headers: readonly Condition[];
+  readonly query: readonly Condition[];
   /** `namespace/name` */
   readonly route: string;
   readonly rule: string;
@@ -55,19 +55,29 @@ function summary(layer: Rule["layers"][number]): string {
   return layer.kind === "refuse" ? `refuse: ${layer.reason}` : layer.kind;
 }
 
-function matches({ exact, prefix }: RouteTable): { readonly path: RouteRow["path"]; readonly candidate: Candidate }[] {
+function matches({
+  exact,
+  regex = {},
+  prefix,
+}: RouteTable): { readonly path: RouteRow["path"]; readonly candidate: Candidate }[] {
   const paths = [
     ...Object.entries(exact)
       .toSorted(([a], [b]) => compareText(a, b))
       .map(([value, candidates]) => ({ type: "exact", value, candidates }) as const),
-    ...Object.entries(prefix)
-      .toSorted(([a], [b]) => b.length - a.length || compareText(a, b))
-      .map(([value, candidates]) => ({ type: "prefix", value: value || "/", candidates }) as const),
+    ...deepestFirst(regex).flatMap(([, candidates]) =>
+      candidates.map((one) => ({ type: "regex", value: one.path ?? "", candidates: [one] }) as const),
+    ),
+    ...deepestFirst(prefix).map(
+      ([value, candidates]) => ({ type: "prefix", value: value || "/", candidates }) as const,
+    ),
   ];
   return paths.flatMap(({ type, value, candidates }) =>
     candidates.map((candidate) => ({ path: { type, value }, candidate })),
   );
 }
+
+const deepestFirst = (paths: RouteTable["prefix"]): [string, readonly Candidate[]][] =>
+  Object.entries(paths).toSorted(([a], [b]) => b.length - a.length || compareText(a, b));
 
 /** An exact name before a wildcard, a longer wildcard before a shorter one, any host last. */
 const bySpecificity = (a: string, b: string): number =>

@@ -1,9 +1,10 @@
 /**
  * Request -> rule, by Gateway API's precedence: the most specific listener, then the most specific hostname, an exact path,
- * the longest prefix, and within a path the order in which compile put the candidates. A host that has no rule for the
+ * the regular expression with the deepest folder, the longest prefix, and within a path the order in which compile put the candidates. A host that has no rule for the
  * request falls through to the next less specific one. Cost grows with the depth of the path, not with the number of routes.
  */
-import type { Candidate, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";
+import { type Pattern, pattern } from "./pattern.ts";
+import type { Candidate, Condition, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";
 
 /** What matching reads of a request. Headers and query are asked for only when a candidate needs them. */
 export type Subject = {
@@ -16,14 +17,20 @@ export type Subject = {
 
 export type Match = {
   readonly rule: Rule;
-  /** The prefix that matched, without its last slash; absent when the path matched exactly. */
+  /** The prefix that matched, without its last slash; absent when the path matched otherwise. */
   readonly prefix?: string;
+  /** The part of the path that the rule names literally: the exact path, the prefix, or a pattern's folder. */
+  readonly folder: string;
 };
 
 type Table = {
   readonly exact: Map<string, readonly Candidate[]>;
-  readonly prefix: Map<string, readonly Candidate[]>;
-  /** The length of the longest prefix: a caller's endless path is not cut up beyond it. */
+  readonly regex: Folders;
+  readonly prefix: Folders;
+};
+type Folders = {
+  readonly byPath: Map<string, readonly Candidate[]>;
+  /** The length of the longest: a caller's endless path is not cut up beyond it. */
   readonly longest: number;
 };
 type Hosts = Map<string, Table>;
@@ -34,6 +41,8 @@ export type Matcher = {
   /** By port, then by the listener's hostname. */
   readonly listeners: Map<number, Map<string, Hosts>>;
   readonly services: Map<string, { readonly first: PortTables; readonly byPort: Map<number, PortTables> }>;
+  /** Compiled when first met: of all patterns, an isolate meets a few. */
+  readonly patterns: Map<string, Pattern>;
 };
 type PortTables = { readonly producer: Table; readonly consumers: Map<string, Table> };
 
@@ -50,7 +59,7 @@ export function matcher(snapshot: Snapshot, gateway = ""): Matcher {
     const tables = ports.map(({ port, table, consumers = {} }) => [port, portTables(table, consumers)] as const);
     if (tables[0]) services.set(name, { first: tables[0][1], byPort: new Map(tables) });
   }
-  return { rules: snapshot.rules, listeners, services };
+  return { rules: snapshot.rules, listeners, services, patterns: new Map() };
 }
 
 /** For each port and hostname the listener of `gateway` alone, or else the merged one; `""` is an edge of all Gateways. */
@@ -74,10 +83,16 @@ const portTables = (producer: RouteTable, consumers: Readonly<Record<string, Rou
   consumers: new Map(Object.entries(consumers).map(([namespace, table]) => [namespace, tableOf(table)])),
 });
 
-function tableOf({ exact, prefix }: RouteTable): Table {
+const tableOf = ({ exact, regex = {}, prefix }: RouteTable): Table => ({
+  exact: new Map(Object.entries(exact)),
+  regex: foldersOf(regex),
+  prefix: foldersOf(prefix),
+});
+
+function foldersOf(paths: RouteTable["prefix"]): Folders {
   let longest = 0;
-  for (const path of Object.keys(prefix)) longest = Math.max(longest, path.length);
-  return { exact: new Map(Object.entries(exact)), prefix: new Map(Object.entries(prefix)), longest };
+  for (const path of Object.keys(paths)) longest = Math.max(longest, path.length);
+  return { byPath: new Map(Object.entries(paths)), longest };
 }
 
 /** North-south: by the port that the connection came in on and the host (lower case, without port). */
@@ -126,29 +141,54 @@ export function matchService(
   return tables && matchTable(matcher, tables.consumers.get(caller) ?? tables.producer, subject);
 }
 
-function matchTable({ rules }: Matcher, { exact, prefix, longest }: Table, subject: Subject): Match | undefined {
-  const found = firstThatFits(exact.get(subject.path), subject);
-  if (found) return { rule: rules[found.rule]! }; // decode proved every index
-  if (prefix.size === 0) return undefined;
-  // `/a/b` is tried as /a/b, /a and the empty prefix; a segment is matched whole or not at all.
+function matchTable(matcher: Matcher, { exact, regex, prefix }: Table, subject: Subject): Match | undefined {
+  const { rules } = matcher;
+  const found = firstThatFits(matcher, exact.get(subject.path), subject);
+  if (found) return { rule: rules[found.rule]!, folder: subject.path }; // decode proved every index
+  const matched = deepestThatFits(matcher, regex, subject);
+  if (matched) return { rule: rules[matched.candidate.rule]!, folder: matched.path };
+  const below = deepestThatFits(matcher, prefix, subject);
+  return below && { rule: rules[below.candidate.rule]!, prefix: below.path, folder: below.path };
+}
+
+/** `/a/b` is tried as /a/b, /a and the empty path; a segment is matched whole or not at all. */
+function deepestThatFits(matcher: Matcher, { byPath, longest }: Folders, subject: Subject) {
+  if (byPath.size === 0) return undefined;
   const { path } = subject;
   const start = path.length <= longest ? path.length : path.lastIndexOf("/", longest);
   for (let end = start; end >= 0; end = path.lastIndexOf("/", end - 1)) {
     const key = path.slice(0, end);
-    const fitting = firstThatFits(prefix.get(key), subject);
-    if (fitting) return { rule: rules[fitting.rule]!, prefix: key };
+    const candidate = firstThatFits(matcher, byPath.get(key), subject);
+    if (candidate) return { path: key, candidate };
     if (end === 0) break;
   }
   return undefined;
 }
 
-function firstThatFits(candidates: readonly Candidate[] | undefined, subject: Subject): Candidate | undefined {
+function firstThatFits(
+  matcher: Matcher,
+  candidates: readonly Candidate[] | undefined,
+  subject: Subject,
+): Candidate | undefined {
   return candidates?.find(
-    ({ method, headers, query }) =>
+    ({ path, method, headers, query }) =>
       (method === undefined || method === subject.method) &&
-      (headers === undefined || headers.every(({ name, value }) => subject.header(name) === value)) &&
-      (query === undefined || query.every(({ name, value }) => subject.query(name) === value)),
+      (path === undefined || patternOf(matcher, path).matches(subject.path)) &&
+      (headers === undefined || headers.every((condition) => holds(matcher, condition, subject.header))) &&
+      (query === undefined || query.every((condition) => holds(matcher, condition, subject.query))),
   );
+}
+
+function holds(matcher: Matcher, { name, value, regex }: Condition, read: (name: string) => string | null): boolean {
+  const given = read(name);
+  if (regex === undefined) return given === value;
+  return given !== null && patternOf(matcher, value).matches(given);
+}
+
+function patternOf({ patterns }: Matcher, text: string): Pattern {
+  const known = patterns.get(text) ?? pattern(text); // decode proved every pattern
+  patterns.set(text, known);
+  return known;
 }
 
 /** RFC 1035; what is longer names nothing, and is not worth cutting up label by label. */

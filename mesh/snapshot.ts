@@ -5,6 +5,7 @@
  */
 import { canonicalJson, isRecord } from "./canonical.ts";
 import { Interned } from "./interned.ts";
+import { patternProblem } from "./pattern.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
@@ -44,16 +45,22 @@ export type ServicePort = {
 /** Rules by path. A prefix is kept without its last slash, so `/` is the empty key. */
 export type RouteTable = {
   readonly exact: Readonly<Record<string, readonly Candidate[]>>;
+  /** By the folder in which every path lies that the pattern matches, so that other paths never try it. */
+  readonly regex?: Readonly<Record<string, readonly Candidate[]>>;
   readonly prefix: Readonly<Record<string, readonly Candidate[]>>;
 };
 
 /** One match of one rule, its path apart. Lists of these stand in Gateway API's order of precedence. */
 export type Candidate = {
   readonly rule: number;
+  /** The pattern that the whole path must match; only below `regex`. */
+  readonly path?: string;
   readonly method?: string;
-  readonly headers?: readonly NamedValue[];
-  readonly query?: readonly NamedValue[];
+  readonly headers?: readonly Condition[];
+  readonly query?: readonly Condition[];
 };
+/** With `regex`, the value is a pattern that the whole value must match. */
+export type Condition = NamedValue & { readonly regex?: true };
 /** Header names are in lower case. */
 export type NamedValue = { readonly name: string; readonly value: string };
 
@@ -153,19 +160,20 @@ export function decode(text: string): Snapshot {
     throw new Error("a part is missing");
   if (!Array.isArray(stacks)) throw new Error("a part is missing");
   for (const layers of stacks) checkLayers(layers);
+  const patterns: Patterns = new Map();
   for (const listener of listeners) {
     check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
     check(isRecord(listener.hosts), "a listener's hosts");
     check(isTexts(listener.gateways), "a listener's Gateways");
-    for (const table of Object.values(listener.hosts)) checkTable(table, rules.length);
+    for (const table of Object.values(listener.hosts)) checkTable(table, rules.length, patterns);
   }
   for (const ports of Object.values(services)) {
     check(Array.isArray(ports), "a service");
     for (const one of ports) {
       check(isRecord(one) && isPort(one.port), "a service's port");
-      checkTable(one.table, rules.length);
+      checkTable(one.table, rules.length, patterns);
       check(one.consumers === undefined || isRecord(one.consumers), "a service's consumers");
-      for (const table of Object.values(one.consumers ?? {})) checkTable(table, rules.length);
+      for (const table of Object.values(one.consumers ?? {})) checkTable(table, rules.length, patterns);
     }
   }
   for (const rule of rules) {
@@ -191,20 +199,40 @@ function stackAt(stacks: readonly unknown[], index: unknown): unknown {
   return stacks[index as number];
 }
 
-function checkTable(table: unknown, rules: number): void {
+function checkTable(table: unknown, rules: number, patterns: Patterns): void {
   check(isRecord(table) && isRecord(table.exact) && isRecord(table.prefix), "a route table");
-  for (const paths of [table.exact, table.prefix])
+  const { exact, regex = {}, prefix } = table;
+  check(isRecord(regex), "a table's regular expressions");
+  for (const paths of [exact, regex, prefix])
     for (const candidates of Object.values(paths)) {
       check(Array.isArray(candidates), "a path");
       for (const candidate of candidates) {
         check(isRecord(candidate) && isIndex(candidate.rule, rules), "a rule's index");
-        const { method, headers, query } = candidate;
+        const { path, method, headers, query } = candidate;
+        check((paths === regex) === (path !== undefined), "a candidate's place");
+        check(path === undefined || isPattern(path, patterns), "a path's pattern");
         check(method === undefined || typeof method === "string", "a method");
-        check(headers === undefined || isPairs(headers), "a header condition");
-        check(query === undefined || isPairs(query), "a query condition");
+        check(headers === undefined || areConditions(headers, patterns), "a header condition");
+        check(query === undefined || areConditions(query, patterns), "a query condition");
       }
     }
 }
+
+/** Whether each text that was seen is a pattern: many rules share one. */
+type Patterns = Map<string, boolean>;
+
+function isPattern(text: unknown, patterns: Patterns): boolean {
+  if (typeof text !== "string") return false;
+  const known = patterns.get(text) ?? patternProblem(text) === undefined;
+  patterns.set(text, known);
+  return known;
+}
+
+const areConditions = (conditions: unknown, patterns: Patterns): boolean =>
+  isPairs(conditions) &&
+  (conditions as Raw[]).every(
+    ({ regex, value }) => regex === undefined || (regex === true && isPattern(value, patterns)),
+  );
 
 function checkLayers(layers: unknown): void {
   check(Array.isArray(layers), "layers");

@@ -56,8 +56,11 @@ async function compiled(paths: readonly string[]): Promise<string> {
 
 const COLUMNS: readonly Column<RouteRow>[] = [
   { header: "HOST", cell: ({ host, port }) => `${host}:${port}` },
-  // As a pattern: what ends in `/*` takes everything beneath.
-  { header: "PATH", cell: ({ path: { type, value } }) => (type === "exact" ? value : `${value.replace(/\/$/, "")}/*`) },
+  // What ends in `/*` takes everything beneath; what begins with `~` is a regular expression.
+  {
+    header: "PATH",
+    cell: ({ path: { type, value } }) => (type === "prefix" ? `${value.replace(/\/$/, "")}/*` : sign(type) + value),
+  },
   { header: "METHOD", cell: ({ method }) => method ?? "*" },
   {
     header: "HEADERS",
@@ -70,7 +73,9 @@ const COLUMNS: readonly Column<RouteRow>[] = [
 
 const LAYERS: Column<RouteRow> = { header: "LAYERS", cell: ({ layers }) => layers.join(",") };
 
-const pair = ({ name, value }: { readonly name: string; readonly value: string }): string => `${name}=${value}`;
+const sign = (type: RouteRow["path"]["type"]): string => (type === "regex" ? "~" : "");
+
+const pair = ({ name, value, regex }: RouteRow["headers"][number]): string => `${name}${regex ? "~" : "="}${value}`;
 
 function backendsCell({ backends, layers }: RouteRow): string {
   if (backends.length === 0) return layers.find((layer) => /^(redirect|refuse)/.test(layer)) ?? "none";

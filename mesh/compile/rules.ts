@@ -1,7 +1,17 @@
 /** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
 import type { HeaderModifier, PathModifier, RouteFilter, RouteMatch, RouteRule } from "../resources/http-route.ts";
 import { milliseconds } from "../resources/parts.ts";
-import type { Backend, Candidate, HeaderChanges, PathChange, Policy, Rule, WeightedBackend } from "../snapshot.ts";
+import { folderOf } from "../pattern.ts";
+import type {
+  Backend,
+  Candidate,
+  Condition,
+  HeaderChanges,
+  PathChange,
+  Policy,
+  Rule,
+  WeightedBackend,
+} from "../snapshot.ts";
 import type { Destination, Destinations } from "./backends.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
@@ -32,9 +42,7 @@ export function ruleCandidates(compiling: Compiling, route: Route, parents: read
       layers: ruleLayers(compiling, route, rule, path, targets),
       backends: ruleBackends(compiling, route, rule, path, targets),
     });
-    return rule.matches.flatMap((match, at) =>
-      place(compiling.model, route, match, `${path}.matches[${at}]`, compiled),
-    );
+    return rule.matches.map((match) => place(match, compiled));
   });
 }
 
@@ -49,33 +57,33 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
   });
 }
 
-function place(model: Model, route: Route, match: RouteMatch, path: string, rule: number): Placed[] {
-  const regex = [match.path, ...match.headers, ...match.queryParams].some(({ type }) => type === "RegularExpression");
-  if (regex) {
-    model.warn(
-      route,
-      "not-carried",
-      path,
-      "a match by regular expression is not programmed",
-      "match exactly or by prefix",
-    );
-    return [];
-  }
-  const exact = match.path.type === "Exact";
+function place(match: RouteMatch, rule: number): Placed {
+  const { type, value } = match.path;
   const candidate: Candidate = {
     rule,
     ...(match.method === undefined ? {} : { method: match.method }),
     ...(match.headers.length === 0 ? {} : { headers: firstOfEach(match.headers, (name) => name.toLowerCase()) }),
     ...(match.queryParams.length === 0 ? {} : { query: firstOfEach(match.queryParams, (name) => name) }),
   };
-  return [{ exact, path: exact ? match.path.value : match.path.value.replace(/\/+$/, ""), candidate }];
+  switch (type) {
+    case "Exact":
+      return { kind: "exact", path: value, candidate };
+    case "RegularExpression":
+      return { kind: "regex", path: folderOf(value), candidate: { ...candidate, path: value } };
+    case "PathPrefix":
+      return { kind: "prefix", path: value.replace(/\/+$/, ""), candidate };
+  }
 }
 
 /** Of several conditions on one name the first holds and the others are ignored, says Gateway API. */
-function firstOfEach(all: readonly { name: string; value: string }[], fold: (name: string) => string) {
-  const byName = new Map<string, string>();
-  for (const { name, value } of all) if (!byName.has(fold(name))) byName.set(fold(name), value);
-  return [...byName].map(([name, value]) => ({ name, value }));
+function firstOfEach(all: RouteMatch["headers"], fold: (name: string) => string): Condition[] {
+  const byName = new Map<string, Condition>();
+  for (const { type, name, value } of all) {
+    const folded = fold(name);
+    if (!byName.has(folded))
+      byName.set(folded, { name: folded, value, ...(type === "RegularExpression" && { regex: true }) });
+  }
+  return [...byName.values()];
 }
 
 function ruleLayers(

@@ -1,5 +1,6 @@
 /** HTTPRoute of Gateway API v1, standard and experimental channel. Defaults are those of the specification. */
 import { z } from "zod";
+import { patternProblem } from "../pattern.ts";
 import { defineKind, GATEWAY_API } from "./kind.ts";
 import {
   backendObjectReference,
@@ -26,13 +27,20 @@ function pathProblems(value: string): string[] {
   ];
 }
 
+/** What cannot be matched in linear time is refused with the apply, where its place in the file is known. */
+function checkPattern({ type, value }: { type: string; value: string }, context: z.core.$RefinementCtx): void {
+  const message = type === "RegularExpression" ? patternProblem(value) : undefined;
+  if (message !== undefined)
+    context.addIssue({ code: "custom", path: ["value"], message: `is no pattern of RE2's syntax: ${message}` });
+}
+
 const path = z
   .strictObject({
     type: z.enum(["Exact", "PathPrefix", "RegularExpression"]).default("PathPrefix"),
     value: z.string().max(1024).default("/"),
   })
   .superRefine(({ type, value }, context) => {
-    if (type === "RegularExpression") return;
+    if (type === "RegularExpression") return checkPattern({ type, value }, context);
     for (const message of pathProblems(value)) context.addIssue({ code: "custom", path: ["value"], message });
   });
 
@@ -44,17 +52,21 @@ const replacement = z
     for (const message of pathProblems(value)) context.addIssue({ code: "custom", message });
   });
 
-const headerMatch = z.strictObject({
-  type: z.enum(["Exact", "RegularExpression"]).default("Exact"),
-  name: headerName,
-  value: z.string().min(1).max(4096),
-});
+const headerMatch = z
+  .strictObject({
+    type: z.enum(["Exact", "RegularExpression"]).default("Exact"),
+    name: headerName,
+    value: z.string().min(1).max(4096),
+  })
+  .superRefine(checkPattern);
 
-const queryParamMatch = z.strictObject({
-  type: z.enum(["Exact", "RegularExpression"]).default("Exact"),
-  name: headerName,
-  value: z.string().min(1).max(1024),
-});
+const queryParamMatch = z
+  .strictObject({
+    type: z.enum(["Exact", "RegularExpression"]).default("Exact"),
+    name: headerName,
+    value: z.string().min(1).max(1024),
+  })
+  .superRefine(checkPattern);
 
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] as const;
 

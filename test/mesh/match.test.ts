@@ -70,12 +70,28 @@ describe("match agrees with the specification read rule by rule", () => {
     .tuple(segments, fc.boolean())
     .map(([parts, slash]) => `/${parts.join("/")}${slash && parts.length > 0 ? "/" : ""}`);
   const value = fc.constantFrom("1", "2");
+  const exactly = fc.constant("Exact" as const);
+  const byPattern = fc.constant("RegularExpression" as const);
   const conditions = (...names: string[]) =>
-    fc.array(fc.record({ name: fc.constantFrom(...names), value }), { maxLength: 3 });
+    fc.array(
+      fc.oneof(
+        { weight: 3, arbitrary: fc.record({ name: fc.constantFrom(...names), value }) },
+        fc.record({ type: byPattern, name: fc.constantFrom(...names), value: fc.constantFrom("[12]", "1|3", "x*") }),
+      ),
+      { maxLength: 3 },
+    );
+  const pathMatch = fc.oneof(
+    fc.record({ type: exactly, value: path }),
+    fc.record({ type: fc.constant("PathPrefix" as const), value: path }),
+    fc.record({
+      type: byPattern,
+      value: fc.constantFrom("/a/.*", "/[ab]+", "/a/[ab]+/?", "/(a|b)(/.*)?", "/ab/(a|b)", "/a/b/(a|ab)+"),
+    }),
+  );
   const method = fc.constantFrom("GET", "POST");
   const match = fc.record(
     {
-      path: fc.record({ type: fc.constantFrom("Exact" as const, "PathPrefix" as const), value: path }),
+      path: pathMatch,
       method,
       headers: conditions("x", "X", "y"),
       queryParams: conditions("q", "Q", "r"),
@@ -256,6 +272,50 @@ describe("an exact path", () => {
   ])("%s against %s", (value, path, found) => {
     const match = answering({ shop: rulesOf(exact(value)) }, { path });
     expect([match !== undefined, match?.prefix]).toEqual([found, undefined]);
+  });
+});
+
+describe("a pattern", () => {
+  const regex = (value: string, more: object = {}) => ({ path: { type: "RegularExpression", value }, ...more });
+
+  it.each([
+    ["/cart/[0-9]+", "/cart/12", true],
+    ["/cart/[0-9]+", "/cart/12/x", false],
+    ["/cart/[0-9]+", "/x/cart/12", false],
+    ["/cart(/.*)?", "/cart", true],
+    ["/cart(/.*)?", "/cartoon", false],
+    ["/car|/cart", "/cart", true],
+    ["^/cart$", "/cart", true],
+    ["^/a|^/b", "/b", true],
+    ["(?i)/CART", "/cart", true],
+    [".*[.]png", "/deep/er/a.png", true],
+    ["/a/+", "/a/", true],
+    ["/a/b/", "/a/b/", true],
+    ["/a/b/?c?", "/a/b", true],
+    [`/a{100}`, `/${"a".repeat(100)}`, true],
+  ])("%s of the whole path %s: %s", (value, path, found) => {
+    const match = answering({ shop: rulesOf(regex(value)) }, { path });
+    expect([match !== undefined, match?.prefix]).toEqual([found, undefined]);
+  });
+
+  it.each([
+    ["an exact path before a pattern", exact("/a/b"), regex("/a/b.*", { method: "GET" })],
+    ["a pattern before any prefix", regex("/.*"), prefix("/a/b", { method: "GET" })],
+    ["of patterns, that of the deepest folder", regex("/a/.*"), regex("/[abcdefgh]+/.*", { method: "GET" })],
+    ["in one folder, the longest", regex("/a/[bcd]"), regex("/a/.*", { method: "GET" })],
+    ["of equal length, one with a method", regex("/a/.", { method: "GET" }), regex("/./b", {})],
+  ])("gives way to what is narrower: %s", (_, winner, loser) => {
+    const given: Given = { path: "/a/b" };
+    expect(answering({ older: rulesOf(loser), younger: rulesOf(winner) }, given)?.rule.route).toBe("default/younger");
+  });
+
+  it("of a header or of the query matches its whole value, and never an absent one", () => {
+    const type = "RegularExpression";
+    const both = { headers: [{ type, name: "X", value: "v[0-9]*" }], queryParams: [{ type, name: "q", value: ".*" }] };
+    const found = (given: Given) => answering({ shop: rulesOf(both) }, given) !== undefined;
+    expect(found({ headers: { x: "v12" }, query: { q: "" } })).toBe(true);
+    expect(found({ headers: { x: "v12b" }, query: { q: "" } })).toBe(false);
+    expect(found({ headers: { x: "v12" } })).toBe(false);
   });
 });
 

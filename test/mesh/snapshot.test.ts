@@ -22,7 +22,10 @@ const { text } = compile(
       parentRefs: [{ name: "front" }],
       rules: [
         {
-          matches: [{ method: "GET", headers: [{ name: "a", value: "b" }], queryParams: [{ name: "q", value: "1" }] }],
+          matches: [
+            { path: { type: "RegularExpression", value: "/[a-z]+" }, method: "PUT" },
+            { method: "GET", headers: [{ name: "a", value: "b" }], queryParams: [{ name: "q", value: "1" }] },
+          ],
           filters: [{ type: "URLRewrite", urlRewrite: { path: { type: "ReplaceFullPath", replaceFullPath: "/b" } } }],
           backendRefs: [to("b"), to("gone")],
         },
@@ -83,6 +86,9 @@ const sound = {
 };
 const withLayer = (layer: unknown) => ({ stacks: [[layer]] });
 const withCandidate = (candidate: unknown) => ({ listeners: [{ ...listener, hosts: { "": tableOf(candidate) } }] });
+const withTable = (more: object) => ({
+  listeners: [{ ...listener, hosts: { "": { ...tableOf({ rule: 0 }), ...more } } }],
+});
 const withShare = (share: object) => ({ rules: [{ ...rule, backends: [{ ...rule.backends[0], ...share }] }] });
 const limit = { name: "a", key: [], requests: 1, windowMs: 1000, burst: 1, onUnavailable: "deny" };
 const breaker = {
@@ -132,6 +138,12 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a rule's index as text", withCandidate({ rule: "0" })],
     ["a rule named as a property of every list", withCandidate({ rule: "length" })],
     ["a method that is a number", withCandidate({ rule: 0, method: 1 })],
+    ["a pattern among prefixes", withCandidate({ rule: 0, path: "/a" })],
+    ["a header's pattern that is none", withCandidate({ rule: 0, headers: [{ name: "a", value: "(", regex: true }] })],
+    ["a condition that is a pattern or not", withCandidate({ rule: 0, query: [{ name: "a", value: "a", regex: 1 }] })],
+    ["a table's patterns that are a list", withTable({ regex: [] })],
+    ["a candidate among patterns that has none", withTable({ regex: { "": [{ rule: 0 }] } })],
+    ["a path's pattern that is none", withTable({ regex: { "": [{ rule: 0, path: "(" }] } })],
     ["a header condition that is a map", withCandidate({ rule: 0, headers: {} })],
     ["a header condition without value", withCandidate({ rule: 0, headers: [{ name: "a" }] })],
     ["a query condition that is null", withCandidate({ rule: 0, query: [null] })],

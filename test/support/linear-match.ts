@@ -5,11 +5,12 @@
  */
 export type LinearListener = { readonly name: string; readonly port: number; readonly hostname?: string };
 type LinearMatch = {
-  readonly path?: { readonly type: "Exact" | "PathPrefix"; readonly value: string };
+  readonly path?: { readonly type: "Exact" | "RegularExpression" | "PathPrefix"; readonly value: string };
   readonly method?: string;
-  readonly headers?: readonly { readonly name: string; readonly value: string }[];
-  readonly queryParams?: readonly { readonly name: string; readonly value: string }[];
+  readonly headers?: readonly LinearCondition[];
+  readonly queryParams?: readonly LinearCondition[];
 };
+type LinearCondition = { readonly type?: "Exact" | "RegularExpression"; readonly name: string; readonly value: string };
 export type LinearRoute = {
   readonly namespace: string;
   readonly name: string;
@@ -93,14 +94,21 @@ function requestMatches(
   return (
     pathMatches(path ?? { type: "PathPrefix", value: "/" }, request.path) &&
     (method === undefined || method === request.method) &&
-    firsts(headers, true).every(({ name, value }) => request.headers[name.toLowerCase()] === value) &&
-    firsts(queryParams, false).every(({ name, value }) => request.query[name] === value)
+    firsts(headers, true).every((one) => valueMatches(one, request.headers[one.name.toLowerCase()])) &&
+    firsts(queryParams, false).every((one) => valueMatches(one, request.query[one.name]))
   );
 }
+
+const valueMatches = ({ type, value }: LinearCondition, given: string | undefined): boolean =>
+  type === "RegularExpression" ? given !== undefined && wholly(value).test(given) : given === value;
+
+/** The patterns of the tests mean the same in both syntaxes, and are too small to backtrack far. */
+const wholly = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
 
 /** "Matches based on a URL path prefix split by `/` … done on a path element by element basis"; a trailing slash is ignored. */
 function pathMatches({ type, value }: NonNullable<LinearMatch["path"]>, path: string): boolean {
   if (type === "Exact") return path === value;
+  if (type === "RegularExpression") return wholly(value).test(path);
   const wanted = value.split("/").filter((segment, index, all) => !(segment === "" && index === all.length - 1));
   const given = path.split("/");
   return wanted.every((segment, index) => given[index] === segment);
@@ -117,7 +125,9 @@ function rankOf(hostname: string | undefined, match: LinearMatch): number[] {
   const { type, value } = match.path ?? { type: "PathPrefix", value: "/" };
   return [
     hostRank(hostname),
-    type === "Exact" ? 1 : 0,
+    // docs/decisions/regular-expressions.md: after exact, before any prefix; the deepest literal folder, then the longest.
+    ["PathPrefix", "RegularExpression", "Exact"].indexOf(type),
+    type === "RegularExpression" ? (/^([/\w]*)\//.exec(value)?.[1]?.length ?? 0) : 0,
     value.replace(/\/$/, "").length,
     match.method === undefined ? 0 : 1,
     firsts(match.headers ?? [], true).length,

@@ -251,17 +251,38 @@ describe("filters become layers", () => {
   });
 });
 
-it.each([
-  ["a path", { path: { type: "RegularExpression", value: "/a.*" } }],
-  ["a header", { headers: [{ type: "RegularExpression", name: "a", value: ".*" }] }],
-  ["a query parameter", { queryParams: [{ type: "RegularExpression", name: "a", value: ".*" }] }],
-])("leaves out a match by regular expression of %s, and says so", (_, match) => {
-  const result = compiled(
+it("hangs a pattern below its folder, and marks the conditions that are patterns", () => {
+  const type = "RegularExpression";
+  const { snapshot, problems } = compiled(
     front(),
-    route("r", { parentRefs: [{ name: "front" }], rules: [{ matches: [match, { path: { value: "/kept" } }] }] }),
+    backend("b"),
+    route("r", {
+      parentRefs: [{ name: "front" }],
+      rules: [
+        {
+          matches: [
+            { path: { type, value: "/a/[0-9]+" } },
+            { path: { type, value: "/a/[0-9]+/items" }, headers: [{ type, name: "X-A", value: "b|c" }] },
+            { queryParams: [{ type, name: "Q", value: ".+" }] },
+          ],
+          backendRefs: [to("b")],
+        },
+      ],
+    }),
   );
-  expect(result.snapshot.listeners[0]?.hosts[""]).toEqual({ exact: {}, prefix: { "/kept": [{ rule: 0 }] } });
-  expect(codes(result)).toEqual(["not-carried HTTPRoute default/r spec.rules[0].matches[0]"]);
+  expect([problems, snapshot.listeners[0]?.hosts[""]]).toEqual([
+    [],
+    {
+      exact: {},
+      regex: {
+        "/a": [
+          { rule: 0, path: "/a/[0-9]+/items", headers: [{ name: "x-a", value: "b|c", regex: true }] },
+          { rule: 0, path: "/a/[0-9]+" },
+        ],
+      },
+      prefix: { "": [{ rule: 0, query: [{ name: "Q", value: ".+", regex: true }] }] },
+    },
+  ]);
 });
 
 it("warns once of what is wrong in a route, at however many listeners it answers", () => {

@@ -200,6 +200,21 @@ export const routes: readonly Broken[] = [
     rule("{timeouts: {request: 1s, ‸backendRequest: 2s}}"),
     `${V}.timeouts.backendRequest`,
   ],
+  [
+    "a pattern that ends too early",
+    match("{path: {type: RegularExpression, value: ‸/a/(b}}"),
+    `${V}.matches[0].path.value`,
+  ],
+  [
+    "a pattern that looks ahead",
+    match("{headers: [{type: RegularExpression, name: a, value: ‸'(?=b)b'}]}"),
+    `${V}.matches[0].headers[0].value`,
+  ],
+  [
+    "a pattern of too many steps",
+    match("{queryParams: [{type: RegularExpression, name: a, value: ‸'(a?){900}'}]}"),
+    `${V}.matches[0].queryParams[0].value`,
+  ],
   ["a retry on a success", rule("{retry: {codes: [‸200]}}"), `${V}.retry.codes[0]`],
   ["a session kept by neither cookie nor header", session("{‸type: Address}"), `${V}.sessionPersistence.type`],
   [
