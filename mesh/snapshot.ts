@@ -105,6 +105,8 @@ export type Policy =
   | ({ readonly kind: "redirect" } & Redirect)
   | { readonly kind: "rewrite"; readonly hostname?: string; readonly path?: PathChange }
   | { readonly kind: "refuse"; readonly reason: string }
+  /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
+  | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy);
 
 export type HeaderChanges = {
@@ -159,7 +161,7 @@ export function decode(text: string): Snapshot {
   if (!Array.isArray(listeners) || !isRecord(services) || !Array.isArray(rules) || !Array.isArray(backends))
     throw new Error("a part is missing");
   if (!Array.isArray(stacks)) throw new Error("a part is missing");
-  for (const layers of stacks) checkLayers(layers);
+  for (const layers of stacks) checkLayers(layers, backends.length);
   const patterns: Patterns = new Map();
   for (const listener of listeners) {
     check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
@@ -234,18 +236,18 @@ const areConditions = (conditions: unknown, patterns: Patterns): boolean =>
     ({ regex, value }) => regex === undefined || (regex === true && isPattern(value, patterns)),
   );
 
-function checkLayers(layers: unknown): void {
+function checkLayers(layers: unknown, backends: number): void {
   check(Array.isArray(layers), "layers");
   for (const layer of layers) {
     check(isRecord(layer) && typeof layer.kind === "string" && Object.hasOwn(LAYERS, layer.kind), "a layer's kind");
-    check(LAYERS[layer.kind as Policy["kind"]](layer), `a layer of kind ${layer.kind}`);
+    check(LAYERS[layer.kind as Policy["kind"]](layer, backends), `a layer of kind ${layer.kind}`);
   }
 }
 
 type Raw = Readonly<Record<string, unknown>>;
 
 /** A layer that this edge does not know would be a policy that does not hold. */
-const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw) => boolean>> = {
+const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
   deadline: ({ ms }) => isPositive(ms),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
   "request-headers": isHeaderChanges,
@@ -253,6 +255,7 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw) => boolean>> = {
   redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),
   rewrite: ({ path }) => path === undefined || isPathChange(path),
   refuse: ({ reason }) => typeof reason === "string",
+  mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
   breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
     typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
 };

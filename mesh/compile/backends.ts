@@ -19,13 +19,16 @@ export type Destinations = {
    */
   readonly resolve: (
     route: Item<"HTTPRoute">,
-    ref: BackendRef,
+    ref: RouteReference,
     path: string,
     parents: readonly Target[],
   ) => Destination | undefined;
   readonly ofService: (service: Item<"Service">, port: number) => Destination;
   readonly ofBackend: (backend: Item<"Backend">) => Destination;
 };
+
+/** A mirror's reference has no weight. */
+type RouteReference = Pick<BackendRef, "group" | "kind" | "namespace" | "name" | "port">;
 
 /** Each destination is made once and then shared: thousands of routes may name one Service. */
 export function destinations(model: Model): Destinations {
@@ -67,7 +70,7 @@ function referent(
   model: Model,
   grants: readonly Item<"ReferenceGrant">[],
   route: Item<"HTTPRoute">,
-  ref: BackendRef,
+  ref: RouteReference,
   path: string,
   parents: readonly Target[],
 ): Referent | undefined {

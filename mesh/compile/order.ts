@@ -8,6 +8,7 @@
  * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
  * | response-headers | sees every answer that a backend gave |
  * | request-headers, rewrite | once a request, not once a try |
+ * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
  * | breaker | outside the tries to come: one call, one verdict |
  */
 import type { Policy } from "../snapshot.ts";
@@ -20,6 +21,7 @@ const ORDER: readonly Policy["kind"][] = [
   "response-headers",
   "request-headers",
   "rewrite",
+  "mirror",
   "breaker",
 ];
 

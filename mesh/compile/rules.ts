@@ -1,5 +1,12 @@
 /** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
-import type { HeaderModifier, PathModifier, RouteFilter, RouteMatch, RouteRule } from "../resources/http-route.ts";
+import type {
+  HeaderModifier,
+  PathModifier,
+  RequestMirror,
+  RouteFilter,
+  RouteMatch,
+  RouteRule,
+} from "../resources/http-route.ts";
 import { milliseconds } from "../resources/parts.ts";
 import { folderOf } from "../pattern.ts";
 import type {
@@ -97,7 +104,7 @@ function ruleLayers(
   for (const field of ["retry", "sessionPersistence"] as const)
     if (rule[field] !== undefined)
       model.warn(route, "not-carried", `${path}.${field}`, `${field} is not programmed`, "leave it out");
-  const filters = rule.filters.map((filter, index) => filterLayer(model, route, filter, `${path}.filters[${index}]`));
+  const filters = filterLayers(compiling, { route, targets }, rule.filters, path);
   const limits = policies.limits(frontTargets(rule, route, targets));
   return inOrder([
     ...deadline(timeoutOf(rule) ?? policies.timeoutMs(targets)),
@@ -136,7 +143,14 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const deadline = (ms: number | undefined): Policy[] =>
   ms ? [{ kind: "deadline", ms: Math.min(ms, LONGEST_TIMER_MS) }] : [];
 
-function filterLayer(model: Model, route: Route, filter: RouteFilter, path: string): Policy {
+/** A route, and what it was reached through. */
+type Reached = { readonly route: Route; readonly targets: readonly Target[] };
+
+const filterLayers = (compiling: Compiling, from: Reached, filters: readonly RouteFilter[], path: string): Policy[] =>
+  filters.flatMap((filter, index) => filterLayer(compiling, from, filter, `${path}.filters[${index}]`));
+
+/** One layer, or none where the filter comes to nothing. */
+function filterLayer(compiling: Compiling, from: Reached, filter: RouteFilter, path: string): Policy | [] {
   switch (filter.type) {
     case "RequestHeaderModifier":
       return { kind: "request-headers", ...headerChanges(filter.requestHeaderModifier) };
@@ -151,12 +165,13 @@ function filterLayer(model: Model, route: Route, filter: RouteFilter, path: stri
       return { kind: "rewrite", ...defined({ hostname }), ...(to && { path: pathChange(to) }) };
     }
     case "RequestMirror":
+      return mirrorLayer(compiling, from, filter.requestMirror, `${path}.requestMirror.backendRef`);
     case "CORS":
     case "ExternalAuth":
     case "ExtensionRef":
       // A filter must not be skipped: what it would have kept out would get through.
-      model.warn(
-        route,
+      compiling.model.warn(
+        from.route,
         "not-carried",
         path,
         `filter ${filter.type} is not programmed: the rule answers 500`,
@@ -164,6 +179,18 @@ function filterLayer(model: Model, route: Route, filter: RouteFilter, path: stri
       );
       return { kind: "refuse", reason: `filter ${filter.type}` };
   }
+}
+
+/** A mirror that leads nowhere is left out, says Gateway API: the requests themselves must not suffer by it. */
+function mirrorLayer(
+  { destinations, backends }: Compiling,
+  { route, targets }: Reached,
+  { backendRef, percent = 100, fraction = { numerator: percent, denominator: 100 } }: RequestMirror,
+  path: string,
+): Policy | [] {
+  const destination = destinations.resolve(route, backendRef, path, targets);
+  const share = fraction.numerator / fraction.denominator;
+  return destination && share > 0 ? { kind: "mirror", backend: backends.index(destination.backend), share } : [];
 }
 
 const headerChanges = ({ set, add, remove }: HeaderModifier): HeaderChanges => ({
@@ -186,13 +213,13 @@ function ruleBackends(
   path: string,
   targets: readonly Target[],
 ): WeightedBackend[] {
-  const { model, destinations } = compiling;
+  const { destinations } = compiling;
   return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
     const at = `${path}.backendRefs[${index}]`;
     const destination = destinations.resolve(route, ref, at, targets);
     if (ref.weight === 0) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
-    const filters = ref.filters.map((filter, which) => filterLayer(model, route, filter, `${at}.filters[${which}]`));
+    const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
     return [weighted(compiling, destination, ref.weight, filters, targets)];
   });
 }

@@ -118,6 +118,7 @@ const requestMirror = z
       .optional(),
   })
   .refine(({ percent, fraction }) => percent === undefined || fraction === undefined, "takes percent or fraction");
+export type RequestMirror = z.output<typeof requestMirror>;
 
 const cors = z.strictObject({
   allowOrigins: z.array(z.string()).max(64).default([]),

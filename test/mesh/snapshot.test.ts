@@ -177,6 +177,8 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a redirect without status", withLayer({ kind: "redirect" })],
     ["a rewrite to an unknown kind of path", withLayer({ kind: "rewrite", path: { kind: "regex", to: "/" } })],
     ["a refusal without reason", withLayer({ kind: "refuse" })],
+    ["a mirror to a backend that is not there", withLayer({ kind: "mirror", backend: 1, share: 1 })],
+    ["a mirror of no share", withLayer({ kind: "mirror", backend: 0, share: 0 })],
     ["a breaker without circuit", withLayer({ ...breaker, circuit: undefined })],
     ["a breaker without probes", withLayer({ ...breaker, probes: 0 })],
   ])("%s", (_, part) => {

@@ -7,6 +7,8 @@ import type { Memory } from "./memory.ts";
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
 export type Call = {
   readonly request: Request;
+  /** What goes upstream as body: the request's own stream, or a copy that can be sent again. */
+  body: ReadableStream | ArrayBuffer | null;
   /** Headers for the upstream: a copy of the request's, already clean of what must not cross a hop. */
   readonly headers: Headers;
   /** Begins with `/`. */

@@ -1,15 +1,16 @@
-/** Every policy of a snapshot and the layer that carries it out. A new kind of policy does not compile without its layer. */
-import type { Policy } from "../../mesh/snapshot.ts";
+/** Every policy of a snapshot with these backends, and the layer that carries it out. A new kind of policy does not compile without its layer. */
+import type { Backend, Policy } from "../../mesh/snapshot.ts";
 import type { MakeLayer } from "./layer.ts";
 import { breaker } from "./layers/breaker.ts";
 import { deadline } from "./layers/deadline.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
+import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
 import { refuse } from "./layers/refuse.ts";
 import { rewrite } from "./layers/rewrite.ts";
 
-export const LAYERS: { readonly [K in Policy["kind"]]: MakeLayer<K> } = {
+export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
   "rate-limit": rateLimit,
   refuse,
@@ -17,5 +18,6 @@ export const LAYERS: { readonly [K in Policy["kind"]]: MakeLayer<K> } = {
   "response-headers": responseHeaders,
   "request-headers": requestHeaders,
   rewrite,
+  mirror: mirror(backends),
   breaker,
-};
+});

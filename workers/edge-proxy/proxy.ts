@@ -11,7 +11,7 @@ import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapsho
 import { type Address, addressOf, type Ingress } from "./address.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
-import { LAYERS } from "./layers.ts";
+import { layersOver } from "./layers.ts";
 import { upstream } from "./upstream.ts";
 
 /** `url` is the request's, parsed: the entry has needed it already. */
@@ -20,12 +20,18 @@ export type Proxy = (request: Request, url: URL, outside: Outside, ingress: Ingr
 /** `gateway` (`namespace/name`) is the only one whose listeners answer; empty text serves all. */
 export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Proxy {
   const routes = matcher(snapshot, gateway);
+  const layers = layersOver(snapshot.backends);
+  const build: Build = (policies, inner) =>
+    stack(
+      policies.map((policy) => layerOf(layers, policy)),
+      inner,
+    );
   const handlers = new Map<Rule, Handler>();
   // Built when a rule is first used: of ten thousand rules, an isolate meets a few.
   const handlerOf = (rule: Rule): Handler => {
     const known = handlers.get(rule);
     if (known) return known;
-    const made = stack(rule.layers.map(layerOf), split(snapshot, rule));
+    const made = build(rule.layers, split(snapshot, rule, build));
     handlers.set(rule, made);
     return made;
   };
@@ -39,6 +45,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
       if (!match) throw new Denied({ cause: "no-route" });
       call = {
         request,
+        body: request.body,
         headers: requestHeaders(request, url, ingress),
         path: address.path,
         search: url.search,
@@ -89,22 +96,29 @@ function find(
 }
 
 /** The rule's backends by weight, each with its own layers. */
-function split(snapshot: Snapshot, rule: Rule): Handler {
-  const weighted = weigh(rule.backends.map((one) => ({ weight: one.weight, run: backendHandler(snapshot, one) })));
+function split(snapshot: Snapshot, rule: Rule, build: Build): Handler {
+  const weighted = weigh(
+    rule.backends.map((one) => ({ weight: one.weight, run: backendHandler(snapshot, one, build) })),
+  );
   return (call) => {
     const chosen = pick(weighted, call.outside.random());
     return chosen ? chosen.run(call) : Promise.reject(new Denied({ cause: "no-backend" }));
   };
 }
 
-function backendHandler(snapshot: Snapshot, { backend, layers }: WeightedBackend): Handler {
+type Build = (policies: readonly Policy[], inner: Handler) => Handler;
+
+function backendHandler(snapshot: Snapshot, { backend, layers }: WeightedBackend, build: Build): Handler {
   const found = backend === null ? undefined : snapshot.backends[backend];
   if (!found) return () => Promise.reject(new Denied({ cause: "no-backend" }));
-  return stack(layers.map(layerOf), upstream(found));
+  return build(layers, upstream(found));
 }
 
-function layerOf<K extends Policy["kind"]>(policy: Extract<Policy, { kind: K }>): Layer {
-  return (LAYERS[policy.kind as K] as MakeLayer<K>)(policy);
+function layerOf<K extends Policy["kind"]>(
+  layers: ReturnType<typeof layersOver>,
+  policy: Extract<Policy, { kind: K }>,
+): Layer {
+  return (layers[policy.kind as K] as MakeLayer<K>)(policy);
 }
 
 function finish(response: Response, call: Call): Response {

@@ -19,7 +19,7 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
   const init: RequestInit = {
     method: call.request.method,
     headers: call.headers,
-    body: call.request.body,
+    body: call.body,
     // A redirect is the caller's to follow: following it here could carry its credentials to another host.
     redirect: "manual",
     ...(call.signal && { signal: call.signal }),

@@ -17,6 +17,7 @@ export function callWith(
   };
   return {
     request,
+    body: request.body,
     headers: new Headers(),
     path: "/",
     search: "",

@@ -198,7 +198,6 @@ describe("layers stand in one order", () => {
 
 describe("a filter that is not carried refuses, and is not skipped", () => {
   it.each([
-    { type: "RequestMirror", requestMirror: { backendRef: { name: "b", port: 80 } } },
     { type: "CORS", cors: { allowOrigins: ["https://a.example"] } },
     { type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: { name: "b", port: 80 } } },
     { type: "ExtensionRef", extensionRef: { group: "example.com", kind: "Filter", name: "f" } },
@@ -248,6 +247,46 @@ describe("filters become layers", () => {
     ],
   ])("%j", (filter, expected) => {
     expect(layer(filter)).toEqual([expected]);
+  });
+});
+
+describe("a mirror", () => {
+  const compile = (requestMirror: object) =>
+    compiled(
+      front(),
+      backend("a"),
+      backend("b"),
+      route("r", {
+        parentRefs: [{ name: "front" }],
+        rules: [{ filters: [{ type: "RequestMirror", requestMirror }], backendRefs: [to("a")] }],
+      }),
+    );
+
+  it.each([
+    [{}, 1],
+    [{ percent: 20 }, 0.2],
+    [{ fraction: { numerator: 25, denominator: 50 } }, 0.5],
+    [{ fraction: { numerator: 3 } }, 0.03],
+  ])("of %j gets its share", (share, expected) => {
+    const { snapshot, problems } = compile({ backendRef: to("b"), ...share });
+    const [layer] = snapshot.rules[0]?.layers ?? [];
+    expect([problems, layer?.kind === "mirror" && [snapshot.backends[layer.backend]?.name, layer.share]]).toEqual([
+      [],
+      ["Backend/default/b", expected],
+    ]);
+  });
+
+  it.each([
+    ["of nothing", { backendRef: to("b"), percent: 0 }, []],
+    [
+      "to nowhere",
+      { backendRef: to("gone") },
+      ["dangling-reference HTTPRoute default/r spec.rules[0].filters[0].requestMirror.backendRef"],
+    ],
+  ])("%s is left out, and the rule keeps its backend", (_, requestMirror, expected) => {
+    const result = compile(requestMirror);
+    expect([result.snapshot.rules[0]?.layers, result.snapshot.rules[0]?.backends.length]).toEqual([[], 1]);
+    expect(codes(result)).toEqual(expected);
   });
 });
 

@@ -1,0 +1,149 @@
+/** What HTTPRoute rules do to a request beside routing it, on the real edge: patterns, mirrors, CORS, sessions, retries. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ask } from "../support/http.ts";
+import { type TestMesh, testMesh } from "../support/mesh.ts";
+import { type Upstream, upstream } from "../support/upstream.ts";
+
+let mesh: TestMesh;
+let one: Upstream;
+let two: Upstream;
+let dead: Upstream;
+
+const HOST = "shop.test";
+
+beforeAll(async () => {
+  mesh = await testMesh();
+  one = await upstream("one");
+  two = await upstream("two");
+  // Takes requests and never answers.
+  dead = await upstream("dead", () => {});
+  await mesh.control.applied(manifests());
+});
+
+afterAll(async () => {
+  await mesh?.close();
+  await Promise.all([one, two, dead].map((each) => each?.close()));
+});
+
+beforeEach(() => {
+  for (const { received } of [one, two, dead]) received.length = 0;
+});
+
+const get = (path: string, headers: Record<string, string> = {}) => ask({ port: mesh.edge, host: HOST, path, headers });
+const post = (path: string, body: string, headers: Record<string, string> = {}) =>
+  ask({ port: mesh.edge, host: HOST, path, method: "POST", body, headers });
+
+describe("a regular expression", () => {
+  it.each([
+    ["takes a path that matches whole", "/regex/12", {}, "two"],
+    ["leaves a path that matches in part", "/regex/12/x", {}, "one"],
+    ["takes a header's value", "/any", { "x-version": "v12" }, "two"],
+    ["leaves another value", "/any", { "x-version": "12" }, "one"],
+    ["takes the query", "/any?q=ab", {}, "two"],
+  ])("%s", async (_, path, headers, expected) => {
+    expect((await get(path, headers)).body).toBe(expected);
+  });
+
+  it("that is none is refused with its place, and changes nothing", async () => {
+    const { epoch } = await mesh.control.edges();
+    const bad = route("bad", "{ matches: [{ path: { type: RegularExpression, value: '/a/(?=b)' } }] }");
+    await expect(mesh.control.apply(bad)).rejects.toThrow(/"line":7,"col":58\},"code":"invalid-value"/);
+    expect((await mesh.control.edges()).epoch).toBe(epoch);
+  });
+});
+
+describe("a mirror", () => {
+  it("gets what the primary gets, and its answer is nobody's", async () => {
+    const { body } = await post("/mirror/x?a=b", "hello", { "content-type": "text/x" });
+    await expect.poll(() => two.received.length).toBe(1);
+    expect(body).toBe("one");
+    const seen = [one, two].map(({ received }) => received[0]);
+    expect(seen.map((request) => [request?.method, request?.url, request?.body, request?.headers["x-added"]])).toEqual([
+      ["POST", "/rewritten/x?a=b", "hello", "1"],
+      ["POST", "/rewritten/x?a=b", "hello", "1"],
+    ]);
+    expect(seen.map((request) => request?.headers["content-length"])).toEqual(["5", "5"]);
+  });
+
+  it("that does not answer delays nothing", async () => {
+    const before = performance.now();
+    expect((await get("/mirror-dead")).body).toBe("one");
+    expect(performance.now() - before).toBeLessThan(1000);
+    await expect.poll(() => dead.received.length).toBe(1);
+  });
+
+  it("of two gets one each, on the backendRef too", async () => {
+    expect((await get("/mirrors")).body).toBe("one");
+    await expect.poll(() => [two.received.length, dead.received.length]).toEqual([1, 1]);
+  });
+
+  it("is left out for a body that is too large to copy, which the primary gets whole", async () => {
+    const large = "x".repeat(70_000);
+    expect((await post("/mirror/large", large)).body).toBe("one");
+    await get("/mirror/after");
+    await expect.poll(() => two.received.map(({ url }) => url)).toEqual(["/rewritten/after"]);
+    expect(one.received[0]?.body.length).toBe(70_000);
+  });
+});
+
+const ref = (name: string, more = "") => `{ group: mesh.selvedge.dev, kind: Backend, name: ${name}${more} }`;
+
+const route = (name: string, ...rules: string[]): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: ${name}, namespace: shop }
+spec:
+  parentRefs: [{ name: web }]
+  rules: [${rules.join(", ")}]
+`;
+
+const backend = (name: string, url: string): string => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: ${name}, namespace: shop }
+spec: { endpoints: [{ url: "${url}" }] }
+`;
+
+/** A rule below `/path` that sends to `one` unless it says otherwise. */
+const rule = (path: string, more: string, refs = ref("one")): string =>
+  `{ matches: [{ path: { value: ${path} } }], backendRefs: [${refs}], ${more} }`;
+
+const mirrorTo = (name: string): string => `{ type: RequestMirror, requestMirror: { backendRef: ${ref(name)} } }`;
+
+function manifests(): string {
+  return [
+    `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: web, namespace: shop }
+spec:
+  gatewayClassName: selvedge
+  listeners: [{ name: shop, port: 80, protocol: HTTP, hostname: ${HOST} }]
+`,
+    route("plain", `{ backendRefs: [${ref("one")}] }`),
+    route(
+      "regex",
+      `{
+        matches: [
+          { path: { type: RegularExpression, value: "/regex/[0-9]+" } },
+          { headers: [{ type: RegularExpression, name: X-Version, value: "v[0-9]+" }] },
+          { queryParams: [{ type: RegularExpression, name: q, value: "[ab]+" }] }],
+        backendRefs: [${ref("two")}] }`,
+    ),
+    route(
+      "mirror",
+      rule(
+        "/mirror",
+        `filters: [
+          { type: URLRewrite, urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: /rewritten } } },
+          { type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-added, value: "1" }] } },
+          ${mirrorTo("two")}]`,
+      ),
+      rule("/mirror-dead", `filters: [${mirrorTo("dead")}]`),
+      rule("/mirrors", `filters: [${mirrorTo("two")}]`, ref("one", `, filters: [${mirrorTo("dead")}]`)),
+    ),
+    backend("one", one.url),
+    backend("two", two.url),
+    backend("dead", dead.url),
+  ].join("---");
+}

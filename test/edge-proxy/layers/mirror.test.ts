@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { LARGEST_COPY_BYTES } from "../../../workers/edge-proxy/body.ts";
+import { mirror } from "../../../workers/edge-proxy/layers/mirror.ts";
+import { callWith } from "./call.ts";
+
+const backend = {
+  name: "Backend/shop/copy",
+  endpoints: [{ kind: "url" as const, origin: "https://copy", path: "/base", weight: 1 }],
+};
+const layer = mirror([backend])({ kind: "mirror", backend: 0, share: 0.25 });
+const primary = () => Promise.resolve(new Response("primary"));
+
+/** Passes one request through the layer, and tells what the mirror was sent. */
+async function pass(request: Request, random = 0, answer: () => Promise<Response> = primary) {
+  const sent: { url: string; init: RequestInit }[] = [];
+  const call = callWith(
+    {
+      random: () => random,
+      hostPreserving: () => undefined,
+      fetch: (url, init) => {
+        sent.push({ url, init });
+        return answer();
+      },
+    },
+    { request },
+  );
+  call.path = "/cart";
+  call.search = "?a=1";
+  for (const [name, value] of request.headers) call.headers.set(name, value);
+  call.headers.set("x-a", "1");
+  const response = await layer((inner) => {
+    // As the layers below do for their own backend.
+    inner.headers.set("x-a", "2");
+    inner.path = "/other";
+    return primary();
+  })(call);
+  await Promise.all(call.laterWork);
+  return { sent, call, answered: await response.text() };
+}
+
+const post = (body: string | ReadableStream, headers: Record<string, string> = {}) =>
+  new Request("http://shop.example/", { method: "POST", body, headers, duplex: "half" } as RequestInit);
+
+describe("a mirror", () => {
+  it("gets the request as it is at its place in the stack, and the caller gets the primary's answer", async () => {
+    const { sent, answered } = await pass(new Request("http://shop.example/"));
+    expect([sent.map(({ url }) => url), answered]).toEqual([["https://copy/base/cart?a=1"], "primary"]);
+    expect(new Headers(sent[0]?.init.headers).get("x-a")).toBe("1");
+  });
+
+  it.each([
+    [0, 1],
+    [0.24, 1],
+    [0.25, 0],
+    [0.99, 0],
+  ])("of a quarter, at the draw %d gets %i requests", async (random, times) => {
+    expect((await pass(new Request("http://shop.example/"), random)).sent.length).toBe(times);
+  });
+
+  it("gets a copy of a small body, which the primary gets too", async () => {
+    const { sent, call } = await pass(post("hello", { "content-length": "5" }));
+    expect(new TextDecoder().decode(sent[0]?.init.body as ArrayBuffer)).toBe("hello");
+    expect(await new Response(call.body).text()).toBe("hello");
+  });
+
+  it.each([
+    ["is too large to be held", post("x", { "content-length": String(LARGEST_COPY_BYTES + 1) })],
+    ["does not say how large it is", post("x")],
+    ["is none, but a WebSocket to come", new Request("http://shop.example/", { headers: { upgrade: "websocket" } })],
+  ])("gets nothing of a request whose body %s", async (_, request) => {
+    const { sent, answered } = await pass(request);
+    expect([sent, answered]).toEqual([[], "primary"]);
+  });
+
+  it.each<[string, () => Promise<Response>]>([
+    ["refuses", () => Promise.reject(new Error("Network connection lost."))],
+    ["answers with an error", () => Promise.resolve(new Response(null, { status: 500 }))],
+  ])("that %s does the request no harm", async (_, answer) => {
+    expect((await pass(new Request("http://shop.example/"), 0, answer)).answered).toBe("primary");
+  });
+});
