@@ -7,6 +7,7 @@ import { canonicalJson, isRecord } from "./canonical.ts";
 import { Interned } from "./interned.ts";
 import { patternProblem } from "./pattern.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
+import type { Cors } from "./policies/cors.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
 /** Raised when an older edge could misread a newer snapshot; such an edge refuses it and keeps its own. */
@@ -99,6 +100,7 @@ export type Endpoint =
 /** What a layer carries out. `compile/order.ts` fixes the order and says why. */
 export type Policy =
   | { readonly kind: "deadline"; readonly ms: number }
+  | ({ readonly kind: "cors" } & Cors)
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
   | ({ readonly kind: "request-headers" } & HeaderChanges)
   | ({ readonly kind: "response-headers" } & HeaderChanges)
@@ -249,6 +251,8 @@ type Raw = Readonly<Record<string, unknown>>;
 /** A layer that this edge does not know would be a policy that does not hold. */
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
   deadline: ({ ms }) => isPositive(ms),
+  cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
+    [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
   "request-headers": isHeaderChanges,
   "response-headers": isHeaderChanges,

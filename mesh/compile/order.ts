@@ -4,6 +4,7 @@
  * | layer | why here |
  * | --- | --- |
  * | deadline | bounds everything below it, waiting included |
+ * | cors | answers preflights, which bear no credentials and come from the browser: no limit is spent on them |
  * | rate-limit | refuses before any work is done, and before a breaker could count the refusal |
  * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
  * | response-headers | sees every answer that a backend gave |
@@ -15,6 +16,7 @@ import type { Policy } from "../snapshot.ts";
 
 const ORDER: readonly Policy["kind"][] = [
   "deadline",
+  "cors",
   "rate-limit",
   "refuse",
   "redirect",

@@ -1,5 +1,6 @@
 /** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
 import type {
+  CorsFilter,
   HeaderModifier,
   PathModifier,
   RequestMirror,
@@ -167,6 +168,7 @@ function filterLayer(compiling: Compiling, from: Reached, filter: RouteFilter, p
     case "RequestMirror":
       return mirrorLayer(compiling, from, filter.requestMirror, `${path}.requestMirror.backendRef`);
     case "CORS":
+      return corsLayer(filter.cors);
     case "ExternalAuth":
     case "ExtensionRef":
       // A filter must not be skipped: what it would have kept out would get through.
@@ -191,6 +193,20 @@ function mirrorLayer(
   const destination = destinations.resolve(route, backendRef, path, targets);
   const share = fraction.numerator / fraction.denominator;
   return destination && share > 0 ? { kind: "mirror", backend: backends.index(destination.backend), share } : [];
+}
+
+function corsLayer(cors: CorsFilter): Policy {
+  const { allowOrigins, allowCredentials = false, allowMethods, allowHeaders, exposeHeaders, maxAge } = cors;
+  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
+  return {
+    kind: "cors",
+    origins: lower(allowOrigins),
+    credentials: allowCredentials,
+    methods: allowMethods,
+    headers: lower(allowHeaders),
+    expose: lower(exposeHeaders),
+    maxAgeSeconds: maxAge,
+  };
 }
 
 const headerChanges = ({ set, add, remove }: HeaderModifier): HeaderChanges => ({

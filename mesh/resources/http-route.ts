@@ -120,14 +120,31 @@ const requestMirror = z
   .refine(({ percent, fraction }) => percent === undefined || fraction === undefined, "takes percent or fraction");
 export type RequestMirror = z.output<typeof requestMirror>;
 
+const origin = z
+  .string()
+  .max(300)
+  .regex(
+    /^(\*|https?:\/\/(\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:\d{1,5})?)$/i,
+    "must be '*' or scheme://host[:port], where the host may be '*' or begin with '*.'",
+  );
+
+/** `*` stands for all, and so it stands alone. */
+const alone = (all: readonly string[]): boolean => all.length === 1 || !all.includes("*");
+
 const cors = z.strictObject({
-  allowOrigins: z.array(z.string()).max(64).default([]),
+  allowOrigins: z.array(origin).max(64).refine(alone, "must not hold '*' beside others").default([]),
   allowCredentials: z.boolean().optional(),
-  allowMethods: z.array(z.string()).max(9).default([]),
-  allowHeaders: z.array(z.string()).max(64).default([]),
-  exposeHeaders: z.array(z.string()).max(64).default([]),
+  allowMethods: z
+    .array(z.enum([...methods, "*"]))
+    .max(9)
+    .refine(alone, "must not hold '*' beside others")
+    .default([]),
+  allowHeaders: z.array(headerName).max(64).default([]),
+  exposeHeaders: z.array(headerName).max(64).default([]),
   maxAge: z.int().min(1).default(5),
 });
+
+export type CorsFilter = z.output<typeof cors>;
 
 const externalAuth = z.strictObject({
   protocol: z.enum(["HTTP", "GRPC"]),
@@ -219,6 +236,7 @@ const SINGLE_FILTERS: readonly string[] = [
   "ResponseHeaderModifier",
   "RequestRedirect",
   "URLRewrite",
+  "CORS",
 ];
 
 /** The specification's rules across the fields of a rule. */

@@ -13,7 +13,14 @@ const HOST = "shop.test";
 
 beforeAll(async () => {
   mesh = await testMesh();
-  one = await upstream("one");
+  one = await upstream("one", (request, response) => {
+    if (request.url === "/cors/open") {
+      response.setHeader("access-control-allow-origin", "*");
+      response.setHeader("access-control-allow-methods", "*");
+      response.setHeader("vary", "accept");
+    }
+    response.end("one");
+  });
   two = await upstream("two");
   // Takes requests and never answers.
   dead = await upstream("dead", () => {});
@@ -86,6 +93,59 @@ describe("a mirror", () => {
   });
 });
 
+describe("CORS", () => {
+  const origin = "https://www.foo.test";
+  const preflight = (path: string, headers: Record<string, string> = {}) =>
+    ask({
+      port: mesh.edge,
+      host: HOST,
+      path,
+      method: "OPTIONS",
+      headers: { origin, "access-control-request-method": "PUT", ...headers },
+    });
+
+  it("answers a preflight itself, without spending the limit that stands below", async () => {
+    for (let i = 0; i < 5; i++) {
+      const { status, headers } = await preflight("/cors", { "access-control-request-headers": "x-a, x-b" });
+      expect([status, headers["access-control-allow-origin"], headers["access-control-allow-methods"]]).toEqual([
+        204,
+        origin,
+        "PUT, DELETE",
+      ]);
+      expect(headers).toMatchObject({
+        "access-control-allow-headers": "x-a",
+        "access-control-allow-credentials": "true",
+        "access-control-max-age": "60",
+        vary: "origin, access-control-request-method, access-control-request-headers",
+      });
+    }
+    expect(one.received).toEqual([]);
+  });
+
+  it("answers a preflight of another origin without permission", async () => {
+    const { status, headers } = await preflight("/cors", { origin: "https://evil.test" });
+    expect([status, Object.keys(headers).filter((name) => name.startsWith("access-control-"))]).toEqual([204, []]);
+  });
+
+  it("says on an answer what the policy says, in place of what the upstream says", async () => {
+    const { headers } = await get("/cors/open", { origin });
+    expect(headers).toMatchObject({ "access-control-allow-origin": origin, "access-control-expose-headers": "x-c" });
+    expect(headers["access-control-allow-methods"]).toBeUndefined();
+    expect(headers.vary).toBe("accept, origin");
+    const other = (await get("/cors/open", { origin: "https://evil.test" })).headers;
+    expect([other["access-control-allow-origin"], other.vary]).toEqual([undefined, "accept, origin"]);
+  });
+
+  it("lets the page read the mesh's own refusals", async () => {
+    const { status, headers } = await get("/cors-nowhere", { origin });
+    expect([status, headers["selvedge-cause"], headers["access-control-allow-origin"]]).toEqual([
+      500,
+      "no-backend",
+      origin,
+    ]);
+  });
+});
+
 const ref = (name: string, more = "") => `{ group: mesh.selvedge.dev, kind: Backend, name: ${name}${more} }`;
 
 const route = (name: string, ...rules: string[]): string => `
@@ -142,6 +202,24 @@ spec:
       rule("/mirror-dead", `filters: [${mirrorTo("dead")}]`),
       rule("/mirrors", `filters: [${mirrorTo("two")}]`, ref("one", `, filters: [${mirrorTo("dead")}]`)),
     ),
+    route(
+      "cors",
+      rule(
+        "/cors",
+        `filters: [{ type: CORS, cors: {
+          allowOrigins: ["https://*.foo.test"], allowCredentials: true, allowMethods: [PUT, DELETE],
+          allowHeaders: [X-A], exposeHeaders: [X-C], maxAge: 60 } }]`,
+      ),
+      rule("/cors-nowhere", 'filters: [{ type: CORS, cors: { allowOrigins: ["*"] } }]', ref("gone")),
+    ),
+    `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: few, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: cors }]
+  limits: [{ name: few, requests: 4, window: 1h, burst: 4 }]
+`,
     backend("one", one.url),
     backend("two", two.url),
     backend("dead", dead.url),

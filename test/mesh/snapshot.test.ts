@@ -102,6 +102,16 @@ const breaker = {
   probes: 1,
 };
 
+const cors = {
+  kind: "cors",
+  origins: ["*"],
+  credentials: false,
+  methods: [],
+  headers: [],
+  expose: [],
+  maxAgeSeconds: 5,
+};
+
 describe("a snapshot that a request would trip over is refused", () => {
   it("and a sound one is not", () => {
     const { stacks: _, ...whole } = sound;
@@ -110,7 +120,8 @@ describe("a snapshot that a request would trip over is refused", () => {
     expect(() =>
       decode(JSON.stringify({ ...sound, ...withLayer({ kind: "rate-limit", limits: [limit] }) })),
     ).not.toThrow();
-    expect(() => decode(JSON.stringify({ ...sound, ...withLayer(breaker) }))).not.toThrow();
+    for (const layer of [breaker, cors])
+      expect(() => decode(JSON.stringify({ ...sound, ...withLayer(layer) }))).not.toThrow();
     expect(() => decode(JSON.stringify({ ...sound, ...withShare({ backend: null }) }))).not.toThrow();
   });
 
@@ -177,6 +188,9 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a redirect without status", withLayer({ kind: "redirect" })],
     ["a rewrite to an unknown kind of path", withLayer({ kind: "rewrite", path: { kind: "regex", to: "/" } })],
     ["a refusal without reason", withLayer({ kind: "refuse" })],
+    ["a CORS policy without origins", withLayer({ ...cors, origins: undefined })],
+    ["a CORS policy whose methods are numbers", withLayer({ ...cors, methods: [1] })],
+    ["a CORS policy without age", withLayer({ ...cors, maxAgeSeconds: 0 })],
     ["a mirror to a backend that is not there", withLayer({ kind: "mirror", backend: 1, share: 1 })],
     ["a mirror of no share", withLayer({ kind: "mirror", backend: 0, share: 0 })],
     ["a breaker without circuit", withLayer({ ...breaker, circuit: undefined })],

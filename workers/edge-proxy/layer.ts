@@ -28,6 +28,8 @@ export type Call = {
   readonly port: number;
   /** The layer that decided without its state object, by its policy's declared fallback. */
   standIn: "breaker" | "rate-limit" | undefined;
+  /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
+  onAnswer: ((headers: Headers) => void) | undefined;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;

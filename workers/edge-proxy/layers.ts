@@ -2,6 +2,7 @@
 import type { Backend, Policy } from "../../mesh/snapshot.ts";
 import type { MakeLayer } from "./layer.ts";
 import { breaker } from "./layers/breaker.ts";
+import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
 import { mirror } from "./layers/mirror.ts";
@@ -12,6 +13,7 @@ import { rewrite } from "./layers/rewrite.ts";
 
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
+  cors,
   "rate-limit": rateLimit,
   refuse,
   redirect,

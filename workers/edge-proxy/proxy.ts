@@ -56,6 +56,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         scheme: ingress.scheme,
         port: ingress.port,
         standIn: undefined,
+        onAnswer: undefined,
         pinned,
         outside,
       };
@@ -129,8 +130,9 @@ function finish(response: Response, call: Call): Response {
   return mark(finished, call);
 }
 
-/** A decision that a state object should have made and a fallback made is said to be so. */
+/** What the call's layers say on its answer, whoever gave it. A decision of a fallback in a state object's place is said to be so. */
 function mark(response: Response, call: Call | undefined): Response {
+  call?.onAnswer?.(response.headers);
   if (call?.standIn !== undefined) response.headers.set(MESH_HEADERS.degraded, call.standIn);
   return response;
 }

@@ -28,6 +28,7 @@ export function callWith(
     scheme: "http",
     port: 80,
     standIn: undefined,
+    onAnswer: undefined,
     pinned: { epoch: 3, hash: "h" },
     laterWork,
     heard,

@@ -198,7 +198,6 @@ describe("layers stand in one order", () => {
 
 describe("a filter that is not carried refuses, and is not skipped", () => {
   it.each([
-    { type: "CORS", cors: { allowOrigins: ["https://a.example"] } },
     { type: "ExternalAuth", externalAuth: { protocol: "HTTP", backendRef: { name: "b", port: 80 } } },
     { type: "ExtensionRef", extensionRef: { group: "example.com", kind: "Filter", name: "f" } },
   ])("$type", (filter) => {
@@ -240,6 +239,21 @@ describe("filters become layers", () => {
         requestRedirect: { hostname: "a.example", path: { type: "ReplaceFullPath", replaceFullPath: "/b" } },
       },
       { kind: "redirect", status: 302, hostname: "a.example", path: { kind: "full", to: "/b" } },
+    ],
+    [
+      {
+        type: "CORS",
+        cors: { allowOrigins: ["https://*.A.example"], allowCredentials: true, allowHeaders: ["X-A"], maxAge: 60 },
+      },
+      {
+        kind: "cors",
+        origins: ["https://*.a.example"],
+        credentials: true,
+        methods: [],
+        headers: ["x-a"],
+        expose: [],
+        maxAgeSeconds: 60,
+      },
     ],
     [
       { type: "URLRewrite", urlRewrite: { path: { type: "ReplacePrefixMatch", replacePrefixMatch: "" } } },

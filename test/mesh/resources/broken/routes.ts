@@ -200,6 +200,22 @@ export const routes: readonly Broken[] = [
     rule("{timeouts: {request: 1s, ‸backendRequest: 2s}}"),
     `${V}.timeouts.backendRequest`,
   ],
+  ["CORS twice", rule("{filters: [{type: CORS, cors: {}}, ‸{type: CORS, cors: {}}]}"), `${V}.filters[1]`],
+  [
+    "an origin with a path",
+    filter("{type: CORS, cors: {allowOrigins: [‸'https://a.example/']}}"),
+    `${V}.filters[0].cors.allowOrigins[0]`,
+  ],
+  [
+    "every origin and one more",
+    filter("{type: CORS, cors: {‸allowOrigins: ['*', 'https://a.example']}}"),
+    `${V}.filters[0].cors.allowOrigins`,
+  ],
+  [
+    "a method in small letters",
+    filter("{type: CORS, cors: {allowMethods: [‸get]}}"),
+    `${V}.filters[0].cors.allowMethods[0]`,
+  ],
   [
     "a pattern that ends too early",
     match("{path: {type: RegularExpression, ‸value: /a/(b}}"),
