@@ -8,6 +8,7 @@ import { Interned } from "./interned.ts";
 import { patternProblem } from "./pattern.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
+import type { Session } from "./policies/session.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
 /** Raised when an older edge could misread a newer snapshot; such an edge refuses it and keeps its own. */
@@ -77,7 +78,7 @@ export type Rule = {
 export type WeightedBackend = {
   /** Index into `backends`; null where the reference is invalid, and its share of requests is answered 500. */
   readonly backend: number | null;
-  /** At least 1: shares of weight 0 are left out. */
+  /** 0 only where a session may still lead there; it is never drawn. */
   readonly weight: number;
   readonly layers: readonly Policy[];
 };
@@ -107,6 +108,8 @@ export type Policy =
   | ({ readonly kind: "redirect" } & Redirect)
   | { readonly kind: "rewrite"; readonly hostname?: string; readonly path?: PathChange }
   | { readonly kind: "refuse"; readonly reason: string }
+  /** `scope` keeps the tokens of one rule from meaning anything to another; `shares` are the backends of the rule's shares. */
+  | ({ readonly kind: "session"; readonly scope: string; readonly shares: readonly (number | null)[] } & Session)
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
   | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy);
@@ -185,7 +188,7 @@ export function decode(text: string): Snapshot {
     rule.layers = stackAt(stacks, rule.layers);
     check(Array.isArray(rule.backends), "a rule's backends");
     for (const share of rule.backends) {
-      check(isRecord(share) && isPositive(share.weight), "a share of traffic");
+      check(isRecord(share) && (share.weight === 0 || isPositive(share.weight)), "a share of traffic");
       check(share.backend === null || isIndex(share.backend, backends.length), "a backend's index");
       share.layers = stackAt(stacks, share.layers);
     }
@@ -259,10 +262,25 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),
   rewrite: ({ path }) => path === undefined || isPathChange(path),
   refuse: ({ reason }) => typeof reason === "string",
+  session: ({ scope, shares, carrier, absoluteMs, idleMs }, backends) =>
+    typeof scope === "string" &&
+    Array.isArray(shares) &&
+    shares.every((index) => index === null || isIndex(index, backends)) &&
+    isCarrier(carrier) &&
+    [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
   mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
   breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
     typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
 };
+
+function isCarrier(carrier: unknown): boolean {
+  if (!isRecord(carrier)) return false;
+  const { kind, name } = carrier;
+  return (
+    (kind === "cookie" && (name === undefined || typeof name === "string")) ||
+    (kind === "header" && typeof name === "string")
+  );
+}
 
 function isLimit(limit: unknown): boolean {
   return (

@@ -10,6 +10,7 @@
  * | response-headers | sees every answer that a backend gave |
  * | request-headers, rewrite | once a request, not once a try |
  * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
+ * | session | just outside the draw of a backend, which it may forestall |
  * | breaker | outside the tries to come: one call, one verdict |
  */
 import type { Policy } from "../snapshot.ts";
@@ -24,6 +25,7 @@ const ORDER: readonly Policy["kind"][] = [
   "request-headers",
   "rewrite",
   "mirror",
+  "session",
   "breaker",
 ];
 

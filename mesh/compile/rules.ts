@@ -10,6 +10,7 @@ import type {
 } from "../resources/http-route.ts";
 import { milliseconds } from "../resources/parts.ts";
 import { folderOf } from "../pattern.ts";
+import type { Session } from "../policies/session.ts";
 import type {
   Backend,
   Candidate,
@@ -44,11 +45,15 @@ export function ruleCandidates(compiling: Compiling, route: Route, parents: read
     const path = `spec.rules[${index}]`;
     const own: Target = { kind: "HTTPRoute", namespace, name };
     const targets = [...parents, own, ...(rule.name === undefined ? [] : [{ ...own, section: rule.name }])];
+    const backends = ruleBackends(compiling, route, rule, path, targets);
     const compiled = compiling.rules.index({
       route: `${namespace}/${name}`,
       rule: rule.name ?? String(index),
-      layers: ruleLayers(compiling, route, rule, path, targets),
-      backends: ruleBackends(compiling, route, rule, path, targets),
+      layers: inOrder([
+        ...ruleLayers(compiling, route, rule, path, targets),
+        ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
+      ]),
+      backends,
     });
     return rule.matches.map((match) => place(match, compiled));
   });
@@ -102,16 +107,51 @@ function ruleLayers(
   targets: readonly Target[],
 ): Policy[] {
   const { model, policies } = compiling;
-  for (const field of ["retry", "sessionPersistence"] as const)
+  for (const field of ["retry"] as const)
     if (rule[field] !== undefined)
       model.warn(route, "not-carried", `${path}.${field}`, `${field} is not programmed`, "leave it out");
   const filters = filterLayers(compiling, { route, targets }, rule.filters, path);
   const limits = policies.limits(frontTargets(rule, route, targets));
-  return inOrder([
+  return [
     ...deadline(timeoutOf(rule) ?? policies.timeoutMs(targets)),
     ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
     ...filters,
-  ]);
+  ];
+}
+
+function sessionLayer(
+  { sessionPersistence }: RouteRule,
+  scope: string,
+  backends: readonly WeightedBackend[],
+): Policy[] {
+  if (!sessionPersistence) return [];
+  const {
+    type,
+    sessionName,
+    cookie,
+    cookieConfig,
+    header,
+    absoluteTimeout = "0s",
+    idleTimeout = "0s",
+  } = sessionPersistence;
+  const name = cookie?.name ?? sessionName;
+  const permanent = (cookie ?? cookieConfig)?.lifetimeType === "Permanent";
+  const carrier: Session["carrier"] =
+    type === "Header"
+      ? { kind: "header", name: (header?.name ?? sessionName ?? "session").toLowerCase() }
+      : { kind: "cookie", ...defined({ name }), permanent };
+  const times = { absoluteMs: milliseconds(absoluteTimeout), idleMs: milliseconds(idleTimeout) };
+  return [
+    {
+      kind: "session",
+      scope,
+      shares: backends.map(({ backend }) => backend),
+      carrier,
+      // `0s` means no limit.
+      ...(times.absoluteMs > 0 && { absoluteMs: times.absoluteMs }),
+      ...(times.idleMs > 0 && { idleMs: times.idleMs }),
+    },
+  ];
 }
 
 /**
@@ -233,7 +273,8 @@ function ruleBackends(
   return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
     const at = `${path}.backendRefs[${index}]`;
     const destination = destinations.resolve(route, ref, at, targets);
-    if (ref.weight === 0) return [];
+    // A session outlives its backend's weight (GEP-1619, "Traffic Splitting").
+    if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
     return [weighted(compiling, destination, ref.weight, filters, targets)];

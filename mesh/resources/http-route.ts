@@ -178,7 +178,7 @@ export type BackendRef = z.output<typeof backendRef>;
 /** Released versions write `sessionName` and `cookieConfig`, later ones `cookie` and `header`. */
 const sessionPersistence = z
   .strictObject({
-    sessionName: z.string().max(128).optional(),
+    sessionName: headerName.max(128).optional(),
     absoluteTimeout: duration.optional(),
     idleTimeout: duration.optional(),
     type: z.enum(["Cookie", "Header"]).default("Cookie"),

@@ -146,6 +146,46 @@ describe("CORS", () => {
   });
 });
 
+describe("a session", () => {
+  const tokenOf = (headers: { "set-cookie"?: string[] | undefined }): string =>
+    headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+
+  it("by cookie stays with the backend that it began with, and callers without one are spread", async () => {
+    const firsts = await Promise.all(Array.from({ length: 40 }, () => get("/session/x")));
+    expect(new Set(firsts.map(({ body }) => body))).toEqual(new Set(["one", "two"]));
+    for (const first of firsts.slice(0, 5)) {
+      expect(first.headers["set-cookie"]?.[0]).toMatch(
+        /^session-[\w-]{8}=[\w-]{22}; Path=\/session; HttpOnly; SameSite=Strict$/,
+      );
+      for (let i = 0; i < 5; i++) {
+        const next = await get("/session/y", { cookie: tokenOf(first.headers) });
+        expect([next.body, next.headers["set-cookie"]]).toEqual([first.body, undefined]);
+      }
+    }
+  });
+
+  it("by header does the same", async () => {
+    const first = await get("/session-header");
+    const token = String(first.headers["x-session"]);
+    for (let i = 0; i < 10; i++) expect((await get("/session-header", { "x-session": token })).body).toBe(first.body);
+  });
+
+  it("outlives its backend's weight, and ends with the backend", async () => {
+    const moving = (refs: string) => route("moving", rule("/moving", "sessionPersistence: {}", refs));
+    await mesh.control.applied(moving(ref("two")));
+    const cookie = tokenOf((await get("/moving")).headers);
+    await mesh.control.applied(moving(`${ref("two", ", weight: 0")}, ${ref("one")}`));
+    expect([(await get("/moving", { cookie })).body, (await get("/moving")).body]).toEqual(["two", "one"]);
+    await mesh.control.applied(moving(ref("one")));
+    const last = await get("/moving", { cookie });
+    expect([last.body, tokenOf(last.headers) === cookie, tokenOf(last.headers)]).toEqual([
+      "one",
+      false,
+      expect.stringMatching(/^session-/),
+    ]);
+  });
+});
+
 const ref = (name: string, more = "") => `{ group: mesh.selvedge.dev, kind: Backend, name: ${name}${more} }`;
 
 const route = (name: string, ...rules: string[]): string => `
@@ -201,6 +241,15 @@ spec:
       ),
       rule("/mirror-dead", `filters: [${mirrorTo("dead")}]`),
       rule("/mirrors", `filters: [${mirrorTo("two")}]`, ref("one", `, filters: [${mirrorTo("dead")}]`)),
+    ),
+    route(
+      "session",
+      rule("/session", "sessionPersistence: { type: Cookie, cookie: {} }", `${ref("one")}, ${ref("two")}`),
+      rule(
+        "/session-header",
+        "sessionPersistence: { type: Header, header: { name: X-Session } }",
+        `${ref("one")}, ${ref("two")}`,
+      ),
     ),
     route(
       "cors",

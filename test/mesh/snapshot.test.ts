@@ -112,6 +112,8 @@ const cors = {
   maxAgeSeconds: 5,
 };
 
+const session = { kind: "session", scope: "a/b/0", shares: [0, null], carrier: { kind: "cookie", permanent: false } };
+
 describe("a snapshot that a request would trip over is refused", () => {
   it("and a sound one is not", () => {
     const { stacks: _, ...whole } = sound;
@@ -120,7 +122,7 @@ describe("a snapshot that a request would trip over is refused", () => {
     expect(() =>
       decode(JSON.stringify({ ...sound, ...withLayer({ kind: "rate-limit", limits: [limit] }) })),
     ).not.toThrow();
-    for (const layer of [breaker, cors])
+    for (const layer of [breaker, cors, session])
       expect(() => decode(JSON.stringify({ ...sound, ...withLayer(layer) }))).not.toThrow();
     expect(() => decode(JSON.stringify({ ...sound, ...withShare({ backend: null }) }))).not.toThrow();
   });
@@ -165,7 +167,7 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a list of layers that is none", { stacks: [{}] }],
     ["a rule without backends", { rules: [{ ...rule, backends: undefined }] }],
     ["a share that is null", { rules: [{ ...rule, backends: [null] }] }],
-    ["a share of weight 0", withShare({ weight: 0 })],
+    ["a share of negative weight", withShare({ weight: -1 })],
     ["a share without backend", withShare({ backend: undefined })],
     ["a share's backend out of range", withShare({ backend: 1 })],
     ["a share's backend as text", withShare({ backend: "0" })],
@@ -191,6 +193,11 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a CORS policy without origins", withLayer({ ...cors, origins: undefined })],
     ["a CORS policy whose methods are numbers", withLayer({ ...cors, methods: [1] })],
     ["a CORS policy without age", withLayer({ ...cors, maxAgeSeconds: 0 })],
+    ["a session of no rule", withLayer({ ...session, scope: undefined })],
+    ["a session with a backend that is not there", withLayer({ ...session, shares: [1] })],
+    ["a session by nothing", withLayer({ ...session, carrier: undefined })],
+    ["a session by a header without name", withLayer({ ...session, carrier: { kind: "header" } })],
+    ["a session of no time", withLayer({ ...session, idleMs: 0 })],
     ["a mirror to a backend that is not there", withLayer({ kind: "mirror", backend: 1, share: 1 })],
     ["a mirror of no share", withLayer({ kind: "mirror", backend: 0, share: 0 })],
     ["a breaker without circuit", withLayer({ ...breaker, circuit: undefined })],

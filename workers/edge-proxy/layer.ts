@@ -19,6 +19,10 @@ export type Call = {
   host: string;
   /** The prefix that matched, without its last slash; absent when the path matched exactly. */
   readonly prefix: string | undefined;
+  /** The part of the caller's path that the rule names literally: all of its requests lie there or below. */
+  readonly folder: string;
+  /** Where the call goes, as far as that is decided: beforehand by a session, or drawn on the way. Replaced, never changed. */
+  place: Place;
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
   /** The caller's address, or empty where the runtime does not tell. */
@@ -34,6 +38,9 @@ export type Call = {
   readonly pinned: Pointer;
   readonly outside: Outside;
 };
+
+/** Indices of a share in the rule and of an endpoint in its backend. */
+export type Place = { readonly share?: number; readonly endpoint?: number };
 
 export type Handler = (call: Call) => Promise<Response>;
 

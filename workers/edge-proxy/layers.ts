@@ -10,6 +10,7 @@ import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
 import { refuse } from "./layers/refuse.ts";
 import { rewrite } from "./layers/rewrite.ts";
+import { session } from "./layers/session.ts";
 
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
@@ -21,5 +22,6 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   "request-headers": requestHeaders,
   rewrite,
   mirror: mirror(backends),
+  session: session(backends),
   breaker,
 });

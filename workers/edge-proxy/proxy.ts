@@ -51,6 +51,8 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         search: url.search,
         host: url.host,
         prefix: match.prefix,
+        folder: before(url.pathname, address.path) + match.folder,
+        place: {},
         signal: undefined,
         client: ingress.client,
         scheme: ingress.scheme,
@@ -67,6 +69,10 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
     }
   };
 }
+
+/** What stands before `path` in the caller's own: the service's name, in path form. */
+const before = (whole: string, path: string): string =>
+  whole.endsWith(path) ? whole.slice(0, whole.length - path.length) : whole;
 
 /** What fetch could not send on is refused before anything is decided about it. */
 function refuseUncarried({ method, body, headers }: Request): void {
@@ -98,12 +104,14 @@ function find(
 
 /** The rule's backends by weight, each with its own layers. */
 function split(snapshot: Snapshot, rule: Rule, build: Build): Handler {
-  const weighted = weigh(
-    rule.backends.map((one) => ({ weight: one.weight, run: backendHandler(snapshot, one, build) })),
-  );
+  const shares = rule.backends.map((one) => backendHandler(snapshot, one, build));
+  const drawn = weigh(rule.backends.map(({ weight }, index) => ({ weight, index })).filter(({ weight }) => weight > 0));
   return (call) => {
-    const chosen = pick(weighted, call.outside.random());
-    return chosen ? chosen.run(call) : Promise.reject(new Denied({ cause: "no-backend" }));
+    const share = call.place.share ?? pick(drawn, call.outside.random())?.index;
+    const run = share === undefined ? undefined : shares[share];
+    if (share === undefined || !run) return Promise.reject(new Denied({ cause: "no-backend" }));
+    call.place = { ...call.place, share };
+    return run(call);
   };
 }
 

@@ -4,10 +4,13 @@ import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
 
 export function upstream(backend: Backend): Handler {
-  const endpoints = weigh(backend.endpoints);
+  const { endpoints } = backend;
+  const drawn = weigh(endpoints.map(({ weight }, index) => ({ weight, index })));
   return async (call) => {
-    const endpoint = pick(endpoints, call.outside.random());
-    if (!endpoint) throw new Denied({ cause: "no-endpoint" });
+    const index = call.place.endpoint ?? pick(drawn, call.outside.random())?.index;
+    const endpoint = index === undefined ? undefined : endpoints[index];
+    if (index === undefined || !endpoint) throw new Denied({ cause: "no-endpoint" });
+    call.place = { ...call.place, endpoint: index };
     const response = await send(endpoint, call);
     // The runtime takes an informational response for the final one, and what follows for its body.
     if (response.status < 200 && response.status !== 101) throw new Denied({ cause: "upstream-invalid" });

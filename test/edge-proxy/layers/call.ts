@@ -23,6 +23,8 @@ export function callWith(
     search: "",
     host: "shop.example",
     prefix: undefined,
+    folder: "",
+    place: {},
     signal: undefined,
     client,
     scheme: "http",

@@ -304,6 +304,39 @@ describe("a mirror", () => {
   });
 });
 
+describe("a session", () => {
+  const compile = (sessionPersistence: object) => {
+    const backendRefs = [to("a", { weight: 0 }), to("b"), to("gone", { weight: 0 })];
+    const rules = [{ sessionPersistence, backendRefs }];
+    return compiled(front(), backend("a"), backend("b"), route("r", { parentRefs: [{ name: "front" }], rules }));
+  };
+
+  it.each<[object, object]>([
+    [{}, { carrier: { kind: "cookie", permanent: false } }],
+    [{ sessionName: "s" }, { carrier: { kind: "cookie", name: "s", permanent: false } }],
+    [{ sessionName: "s", cookie: { name: "c" } }, { carrier: { kind: "cookie", name: "c", permanent: false } }],
+    [
+      { cookie: { lifetimeType: "Permanent" }, absoluteTimeout: "5m" },
+      { carrier: { kind: "cookie", permanent: true }, absoluteMs: 300_000 },
+    ],
+    [
+      { cookieConfig: { lifetimeType: "Permanent" }, absoluteTimeout: "1h", idleTimeout: "0s" },
+      { carrier: { kind: "cookie", permanent: true }, absoluteMs: 3_600_000 },
+    ],
+    [{ idleTimeout: "10s" }, { carrier: { kind: "cookie", permanent: false }, idleMs: 10_000 }],
+    [{ type: "Header", header: { name: "X-S" } }, { carrier: { kind: "header", name: "x-s" } }],
+    [{ type: "Header", sessionName: "X-S" }, { carrier: { kind: "header", name: "x-s" } }],
+    [{ type: "Header" }, { carrier: { kind: "header", name: "session" } }],
+  ])("by %j", (sessionPersistence, expected) => {
+    const [rule] = compile(sessionPersistence).snapshot.rules;
+    expect(rule?.layers).toEqual([{ kind: "session", scope: "default/r/0", shares: [0, 1], ...expected }]);
+    expect(rule?.backends.map(({ backend, weight }) => [backend, weight])).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
+  });
+});
+
 it("hangs a pattern below its folder, and marks the conditions that are patterns", () => {
   const type = "RegularExpression";
   const { snapshot, problems } = compiled(
@@ -345,11 +378,19 @@ it("warns once of what is wrong in a route, at however many listeners it answers
   };
   const result = compiled(
     { ...front(), spec: many },
-    route("r", { parentRefs: [{ name: "front" }], rules: [{ backendRefs: [to("gone")], retry: { attempts: 1 } }] }),
+    route("r", {
+      parentRefs: [{ name: "front" }],
+      rules: [
+        {
+          backendRefs: [to("gone")],
+          filters: [{ type: "ExtensionRef", extensionRef: { group: "example.com", kind: "Filter", name: "f" } }],
+        },
+      ],
+    }),
   );
   expect(codes(result)).toEqual([
-    "not-carried HTTPRoute default/r spec.rules[0].retry",
     "dangling-reference HTTPRoute default/r spec.rules[0].backendRefs[0]",
+    "not-carried HTTPRoute default/r spec.rules[0].filters[0]",
   ]);
 });
 
