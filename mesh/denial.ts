@@ -15,6 +15,7 @@ export type Denial =
   | { readonly cause: "deadline-exceeded" }
   | { readonly cause: "upstream-unreachable" }
   | { readonly cause: "upstream-invalid" }
+  | { readonly cause: "retries-exhausted" }
   | { readonly cause: "loop-detected" }
   | { readonly cause: "method-not-carried" }
   | { readonly cause: "body-not-carried" }
@@ -52,6 +53,8 @@ export function answer(denial: Denial): Answer {
       return say(502, denial, "The backend could not be reached or broke the connection");
     case "upstream-invalid":
       return say(502, denial, "The backend's answer was not valid HTTP");
+    case "retries-exhausted":
+      return say(503, denial, "The backend could not be reached, however often it was tried");
     case "loop-detected":
       return say(508, denial, "The request has passed through this mesh too often");
     case "method-not-carried":

@@ -12,4 +12,6 @@ export const MESH_HEADERS = {
   snapshot: "selvedge-snapshot",
   /** The layer that decided without its state object. */
   degraded: "selvedge-degraded",
+  /** How many tries the call took, if more than one. */
+  attempts: "selvedge-attempts",
 } as const;

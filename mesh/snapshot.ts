@@ -8,6 +8,7 @@ import { Interned } from "./interned.ts";
 import { patternProblem } from "./pattern.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
+import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
@@ -112,7 +113,10 @@ export type Policy =
   | ({ readonly kind: "session"; readonly scope: string; readonly shares: readonly (number | null)[] } & Session)
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
   | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
-  | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy);
+  | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
+  | ({ readonly kind: "retry" } & Retry)
+  /** The time of one try, within the deadline of the whole call. */
+  | { readonly kind: "try-timeout"; readonly ms: number };
 
 export type HeaderChanges = {
   readonly set: readonly NamedValue[];
@@ -269,6 +273,12 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     isCarrier(carrier) &&
     [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
   mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
+  retry: ({ codes, attempts, backoffMs }) =>
+    Array.isArray(codes) &&
+    codes.every((code) => typeof code === "number") &&
+    isPositive(attempts) &&
+    (backoffMs === undefined || isPositive(backoffMs)),
+  "try-timeout": ({ ms }) => isPositive(ms),
   breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
     typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
 };

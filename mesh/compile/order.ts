@@ -11,7 +11,9 @@
  * | request-headers, rewrite | once a request, not once a try |
  * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
  * | session | just outside the draw of a backend, which it may forestall |
- * | breaker | outside the tries to come: one call, one verdict |
+ * | breaker | outside the tries: one call, one verdict |
+ * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
+ * | try-timeout | bounds one try |
  */
 import type { Policy } from "../snapshot.ts";
 
@@ -27,6 +29,8 @@ const ORDER: readonly Policy["kind"][] = [
   "mirror",
   "session",
   "breaker",
+  "retry",
+  "try-timeout",
 ];
 
 export const inOrder = (layers: readonly Policy[]): Policy[] =>

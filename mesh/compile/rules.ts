@@ -1,27 +1,11 @@
 /** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
-import type {
-  CorsFilter,
-  HeaderModifier,
-  PathModifier,
-  RequestMirror,
-  RouteFilter,
-  RouteMatch,
-  RouteRule,
-} from "../resources/http-route.ts";
+import type { RouteMatch, RouteRule } from "../resources/http-route.ts";
 import { milliseconds } from "../resources/parts.ts";
 import { folderOf } from "../pattern.ts";
 import type { Session } from "../policies/session.ts";
-import type {
-  Backend,
-  Candidate,
-  Condition,
-  HeaderChanges,
-  PathChange,
-  Policy,
-  Rule,
-  WeightedBackend,
-} from "../snapshot.ts";
+import type { Backend, Candidate, Condition, Policy, Rule, WeightedBackend } from "../snapshot.ts";
 import type { Destination, Destinations } from "./backends.ts";
+import { filterLayers } from "./filters.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
 import { inOrder } from "./order.ts";
@@ -106,14 +90,11 @@ function ruleLayers(
   path: string,
   targets: readonly Target[],
 ): Policy[] {
-  const { model, policies } = compiling;
-  for (const field of ["retry"] as const)
-    if (rule[field] !== undefined)
-      model.warn(route, "not-carried", `${path}.${field}`, `${field} is not programmed`, "leave it out");
+  const { policies } = compiling;
   const filters = filterLayers(compiling, { route, targets }, rule.filters, path);
   const limits = policies.limits(frontTargets(rule, route, targets));
   return [
-    ...deadline(timeoutOf(rule) ?? policies.timeoutMs(targets)),
+    ...timer("deadline", timeout(rule, "request") ?? policies.timeoutMs(targets)),
     ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
     ...filters,
   ];
@@ -139,7 +120,7 @@ function sessionLayer(
   const carrier: Session["carrier"] =
     type === "Header"
       ? { kind: "header", name: (header?.name ?? sessionName ?? "session").toLowerCase() }
-      : { kind: "cookie", ...defined({ name }), permanent };
+      : { kind: "cookie", ...(name !== undefined && { name }), permanent };
   const times = { absoluteMs: milliseconds(absoluteTimeout), idleMs: milliseconds(idleTimeout) };
   return [
     {
@@ -168,99 +149,27 @@ const frontTargets = (rule: RouteRule, route: Route, targets: readonly Target[])
       ),
   );
 
-/** The tighter of the two: without retries, one try is the whole request. `0s` switches a timeout off. */
-function timeoutOf({ timeouts }: RouteRule): number | undefined {
-  if (!timeouts) return undefined;
-  const given = [timeouts.request, timeouts.backendRequest].flatMap((text) =>
-    text === undefined ? [] : milliseconds(text),
-  );
-  const limits = given.filter((ms) => ms > 0);
-  return limits.length > 0 ? Math.min(...limits) : given.length > 0 ? 0 : undefined;
-}
-
 /** A runtime's timer holds 31 bits; a longer one would go off at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-const deadline = (ms: number | undefined): Policy[] =>
-  ms ? [{ kind: "deadline", ms: Math.min(ms, LONGEST_TIMER_MS) }] : [];
+const timer = (kind: "deadline" | "try-timeout", ms: number | undefined): Policy[] =>
+  ms ? [{ kind, ms: Math.min(ms, LONGEST_TIMER_MS) }] : [];
 
-/** A route, and what it was reached through. */
-type Reached = { readonly route: Route; readonly targets: readonly Target[] };
-
-const filterLayers = (compiling: Compiling, from: Reached, filters: readonly RouteFilter[], path: string): Policy[] =>
-  filters.flatMap((filter, index) => filterLayer(compiling, from, filter, `${path}.filters[${index}]`));
-
-/** One layer, or none where the filter comes to nothing. */
-function filterLayer(compiling: Compiling, from: Reached, filter: RouteFilter, path: string): Policy | [] {
-  switch (filter.type) {
-    case "RequestHeaderModifier":
-      return { kind: "request-headers", ...headerChanges(filter.requestHeaderModifier) };
-    case "ResponseHeaderModifier":
-      return { kind: "response-headers", ...headerChanges(filter.responseHeaderModifier) };
-    case "RequestRedirect": {
-      const { statusCode: status, path: to, ...rest } = filter.requestRedirect;
-      return { kind: "redirect", status, ...defined(rest), ...(to && { path: pathChange(to) }) };
-    }
-    case "URLRewrite": {
-      const { hostname, path: to } = filter.urlRewrite;
-      return { kind: "rewrite", ...defined({ hostname }), ...(to && { path: pathChange(to) }) };
-    }
-    case "RequestMirror":
-      return mirrorLayer(compiling, from, filter.requestMirror, `${path}.requestMirror.backendRef`);
-    case "CORS":
-      return corsLayer(filter.cors);
-    case "ExternalAuth":
-    case "ExtensionRef":
-      // A filter must not be skipped: what it would have kept out would get through.
-      compiling.model.warn(
-        from.route,
-        "not-carried",
-        path,
-        `filter ${filter.type} is not programmed: the rule answers 500`,
-        "leave it out",
-      );
-      return { kind: "refuse", reason: `filter ${filter.type}` };
-  }
+/** `0s` switches a timeout off. */
+function timeout({ timeouts }: RouteRule, which: "request" | "backendRequest"): number | undefined {
+  const text = timeouts?.[which];
+  return text === undefined ? undefined : milliseconds(text);
 }
 
-/** A mirror that leads nowhere is left out, says Gateway API: the requests themselves must not suffer by it. */
-function mirrorLayer(
-  { destinations, backends }: Compiling,
-  { route, targets }: Reached,
-  { backendRef, percent = 100, fraction = { numerator: percent, denominator: 100 } }: RequestMirror,
-  path: string,
-): Policy | [] {
-  const destination = destinations.resolve(route, backendRef, path, targets);
-  const share = fraction.numerator / fraction.denominator;
-  return destination && share > 0 ? { kind: "mirror", backend: backends.index(destination.backend), share } : [];
+/** How each share's backend is tried. Without a number of attempts, `retry` means one more. */
+function tryLayers(rule: RouteRule): Policy[] {
+  const { attempts = 1, codes = [], backoff = "0s" } = rule.retry ?? { attempts: 0 };
+  const backoffMs = Math.min(milliseconds(backoff), LONGEST_TIMER_MS / 15);
+  return [
+    ...(attempts > 0 ? [{ kind: "retry", codes, attempts, ...(backoffMs > 0 && { backoffMs }) } as const] : []),
+    ...timer("try-timeout", timeout(rule, "backendRequest")),
+  ];
 }
-
-function corsLayer(cors: CorsFilter): Policy {
-  const { allowOrigins, allowCredentials = false, allowMethods, allowHeaders, exposeHeaders, maxAge } = cors;
-  const lower = (names: readonly string[]) => names.map((name) => name.toLowerCase());
-  return {
-    kind: "cors",
-    origins: lower(allowOrigins),
-    credentials: allowCredentials,
-    methods: allowMethods,
-    headers: lower(allowHeaders),
-    expose: lower(exposeHeaders),
-    maxAgeSeconds: maxAge,
-  };
-}
-
-const headerChanges = ({ set, add, remove }: HeaderModifier): HeaderChanges => ({
-  set: set.map(lowerCased),
-  add: add.map(lowerCased),
-  remove: remove.map((name) => name.toLowerCase()),
-});
-
-const lowerCased = ({ name, value }: { name: string; value: string }) => ({ name: name.toLowerCase(), value });
-
-const pathChange = (modifier: PathModifier): PathChange =>
-  modifier.type === "ReplaceFullPath"
-    ? { kind: "full", to: modifier.replaceFullPath }
-    : { kind: "prefix", to: modifier.replacePrefixMatch };
 
 function ruleBackends(
   compiling: Compiling,
@@ -277,7 +186,7 @@ function ruleBackends(
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
-    return [weighted(compiling, destination, ref.weight, filters, targets)];
+    return [weighted(compiling, destination, ref.weight, [...filters, ...tryLayers(rule)], targets)];
   });
 }
 
@@ -285,15 +194,15 @@ function weighted(
   { policies, backends }: Compiling,
   { backend, target }: Destination,
   weight: number,
-  filters: readonly Policy[],
+  own: readonly Policy[],
   targets: readonly Target[],
 ): WeightedBackend {
   const limits = policies.limits([target]);
   const breaker = policies.breaker([...targets, target]);
   const layers = inOrder([
-    ...deadline(policies.timeoutMs([target])),
+    ...timer("deadline", policies.timeoutMs([target])),
     ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
-    ...filters,
+    ...own,
     ...(breaker ? [breakerLayer(breaker, backend.name)] : []),
   ]);
   return { backend: backends.index(backend), weight, layers };
@@ -302,11 +211,4 @@ function weighted(
 /** Two policies over one backend are two circuits: each would otherwise open and close by the other's thresholds. */
 function breakerLayer({ policy, ...rest }: NonNullable<ReturnType<Policies["breaker"]>>, backend: string): Policy {
   return { kind: "breaker", circuit: `${backend} by ${policy}`, ...rest };
-}
-
-/** Without the members that are undefined, which `exactOptionalPropertyTypes` tells apart from absent ones. */
-function defined<T extends Record<string, unknown>>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

@@ -21,7 +21,19 @@ beforeAll(async () => {
     }
     response.end("one");
   });
-  two = await upstream("two");
+  const failed = new Map<string, number>();
+  two = await upstream("two", (request, response) => {
+    const {
+      mode = "",
+      failures = "0",
+      id = "",
+    } = Object.fromEntries(new URL(request.url ?? "/", "http://two").searchParams);
+    const before = failed.get(id) ?? 0;
+    if (before >= Number(failures)) return void response.end("two");
+    failed.set(id, before + 1);
+    if (mode === "reset") return void request.socket.resetAndDestroy();
+    if (mode !== "slow") response.writeHead(Number(mode)).end("failed");
+  });
   // Takes requests and never answers.
   dead = await upstream("dead", () => {});
   await mesh.control.applied(manifests());
@@ -186,6 +198,55 @@ describe("a session", () => {
   });
 });
 
+describe("a retry", () => {
+  /** `failures` answers of `mode` (a status, `reset` or `slow`), and then the real one. */
+  const flaky = (path: string, mode: string, failures: number, method = "GET") =>
+    ask({
+      port: mesh.edge,
+      host: HOST,
+      path: `${path}?mode=${mode}&failures=${failures}&id=${path}-${mode}-${failures}-${method}`,
+      method,
+      ...(method === "GET" ? {} : { body: "hello" }),
+    });
+  const seen = ({ status, headers, body }: Awaited<ReturnType<typeof ask>>) => [
+    status,
+    headers["selvedge-cause"],
+    headers["selvedge-attempts"],
+    status === 200 ? body : "",
+    two.received.length,
+  ];
+
+  it.each<[string, Parameters<typeof flaky>, unknown[]]>([
+    ["after a code that is named", ["/retry", "500", 2], [200, undefined, "3", "two", 3]],
+    ["not beyond the attempts", ["/retry", "500", 9], [500, undefined, "3", "", 3]],
+    ["not after another code", ["/retry", "503", 1], [503, undefined, undefined, "", 1]],
+    ["after a connection that broke", ["/retry", "reset", 2], [200, undefined, "3", "two", 3]],
+    ["not for ever", ["/retry", "reset", 9], [503, "retries-exhausted", "3", "", 3]],
+    ["with the body once more", ["/retry", "500", 1, "PUT"], [200, undefined, "2", "two", 2]],
+    ["never of a POST", ["/retry", "500", 1, "POST"], [500, undefined, undefined, "", 1]],
+    ["never of a POST that broke", ["/retry", "reset", 1, "POST"], [502, "upstream-unreachable", undefined, "", 1]],
+    ["after a try that took its time", ["/retry-slow", "slow", 2], [200, undefined, "3", "two", 3]],
+    ["of tries that all took theirs, with 504", ["/retry-slow", "slow", 9], [504, "deadline-exceeded", "3", "", 3]],
+  ])("is made %s", async (_, asked, expected) => {
+    expect(seen(await flaky(...asked))).toEqual(expected);
+    expect(new Set(two.received.map(({ body }) => body))).toEqual(new Set([asked[3] === undefined ? "" : "hello"]));
+  });
+
+  it("ends with the time of the whole request", async () => {
+    const before = performance.now();
+    const { status, headers } = await flaky("/retry-short", "slow", 9);
+    expect([status, headers["selvedge-cause"]]).toEqual([504, "deadline-exceeded"]);
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
+  it("waits at least as long as its backoff", async () => {
+    const before = performance.now();
+    expect((await flaky("/retry-later", "500", 2)).status).toBe(200);
+    // 100 ms, then 200.
+    expect(performance.now() - before).toBeGreaterThanOrEqual(299);
+  });
+});
+
 const ref = (name: string, more = "") => `{ group: mesh.selvedge.dev, kind: Backend, name: ${name}${more} }`;
 
 const route = (name: string, ...rules: string[]): string => `
@@ -250,6 +311,13 @@ spec:
         "sessionPersistence: { type: Header, header: { name: X-Session } }",
         `${ref("one")}, ${ref("two")}`,
       ),
+    ),
+    route(
+      "retry",
+      rule("/retry", "retry: { codes: [500], attempts: 2 }", ref("two")),
+      rule("/retry-slow", "retry: { attempts: 2 }, timeouts: { backendRequest: 100ms }", ref("two")),
+      rule("/retry-short", "retry: { attempts: 9 }, timeouts: { request: 250ms, backendRequest: 100ms }", ref("two")),
+      rule("/retry-later", "retry: { codes: [500], attempts: 2, backoff: 100ms }", ref("two")),
     ),
     route(
       "cors",

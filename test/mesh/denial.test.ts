@@ -13,6 +13,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "deadline-exceeded": [{ cause: "deadline-exceeded" }, 504],
   "upstream-unreachable": [{ cause: "upstream-unreachable" }, 502],
   "upstream-invalid": [{ cause: "upstream-invalid" }, 502],
+  "retries-exhausted": [{ cause: "retries-exhausted" }, 503],
   "loop-detected": [{ cause: "loop-detected" }, 508],
   "method-not-carried": [{ cause: "method-not-carried" }, 501],
   "body-not-carried": [{ cause: "body-not-carried" }, 400],

@@ -34,6 +34,8 @@ export type Call = {
   standIn: "breaker" | "rate-limit" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
+  /** How many times the call was sent to its backend. */
+  attempts: number;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;

@@ -9,6 +9,7 @@ import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
 import { refuse } from "./layers/refuse.ts";
+import { retry } from "./layers/retry.ts";
 import { rewrite } from "./layers/rewrite.ts";
 import { session } from "./layers/session.ts";
 
@@ -24,4 +25,6 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   mirror: mirror(backends),
   session: session(backends),
   breaker,
+  retry,
+  "try-timeout": deadline,
 });

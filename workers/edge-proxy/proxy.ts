@@ -59,6 +59,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         port: ingress.port,
         standIn: undefined,
         onAnswer: undefined,
+        attempts: 1,
         pinned,
         outside,
       };
@@ -140,6 +141,7 @@ function finish(response: Response, call: Call): Response {
 
 /** What the call's layers say on its answer, whoever gave it. A decision of a fallback in a state object's place is said to be so. */
 function mark(response: Response, call: Call | undefined): Response {
+  if (call !== undefined && call.attempts > 1) response.headers.set(MESH_HEADERS.attempts, String(call.attempts));
   call?.onAnswer?.(response.headers);
   if (call?.standIn !== undefined) response.headers.set(MESH_HEADERS.degraded, call.standIn);
   return response;

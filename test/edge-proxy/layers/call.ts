@@ -31,6 +31,7 @@ export function callWith(
     port: 80,
     standIn: undefined,
     onAnswer: undefined,
+    attempts: 1,
     pinned: { epoch: 3, hash: "h" },
     laterWork,
     heard,

@@ -166,7 +166,15 @@ describe("layers stand in one order", () => {
       }),
       route("shop", {
         parentRefs: [{ name: "front" }],
-        rules: [{ filters, backendRefs: [to("b", { filters: refFilters })] }],
+        rules: [
+          {
+            filters,
+            backendRefs: [to("b", { filters: refFilters })],
+            retry: {},
+            timeouts: { backendRequest: "1s" },
+            sessionPersistence: {},
+          },
+        ],
       }),
     ).snapshot.rules.find(({ route }) => route === "default/shop");
 
@@ -174,26 +182,37 @@ describe("layers stand in one order", () => {
   const response = { type: "ResponseHeaderModifier", responseHeaderModifier: { remove: ["a"] } };
   const rewrite = { type: "URLRewrite", urlRewrite: { hostname: "a.example" } };
 
-  it.each([[[request, response, rewrite]], [[rewrite, response, request]], [[response, rewrite, request]]])(
-    "whatever order the filters came in",
-    (filters) => {
-      expect(kinds(every(filters)?.layers)).toEqual([
-        "deadline",
-        "rate-limit",
-        "response-headers",
-        "request-headers",
-        "rewrite",
-      ]);
-      expect(kinds(every([], filters)?.backends[0]?.layers)).toEqual([
-        "deadline",
-        "rate-limit",
-        "response-headers",
-        "request-headers",
-        "rewrite",
-        "breaker",
-      ]);
-    },
-  );
+  const mirror = { type: "RequestMirror", requestMirror: { backendRef: to("b") } };
+  const cors = { type: "CORS", cors: {} };
+
+  it.each([
+    [[request, response, rewrite, mirror, cors]],
+    [[mirror, rewrite, cors, response, request]],
+    [[response, rewrite, cors, mirror, request]],
+  ])("whatever order the filters came in", (filters) => {
+    expect(kinds(every(filters)?.layers)).toEqual([
+      "deadline",
+      "cors",
+      "rate-limit",
+      "response-headers",
+      "request-headers",
+      "rewrite",
+      "mirror",
+      "session",
+    ]);
+    expect(kinds(every([], filters)?.backends[0]?.layers)).toEqual([
+      "deadline",
+      "cors",
+      "rate-limit",
+      "response-headers",
+      "request-headers",
+      "rewrite",
+      "mirror",
+      "breaker",
+      "retry",
+      "try-timeout",
+    ]);
+  });
 });
 
 describe("a filter that is not carried refuses, and is not skipped", () => {
@@ -334,6 +353,25 @@ describe("a session", () => {
       [0, 0],
       [1, 1],
     ]);
+  });
+});
+
+describe("retries", () => {
+  it.each([
+    [{}, [{ kind: "retry", codes: [], attempts: 1 }]],
+    [
+      { codes: [500, 503], attempts: 3, backoff: "100ms" },
+      [{ kind: "retry", codes: [500, 503], attempts: 3, backoffMs: 100 }],
+    ],
+    [{ attempts: 2, backoff: "0s" }, [{ kind: "retry", codes: [], attempts: 2 }]],
+    [{ attempts: 0, codes: [500] }, []],
+  ])("of %j", (retry, expected) => {
+    const { snapshot } = compiled(
+      front(),
+      backend("b"),
+      route("r", { parentRefs: [{ name: "front" }], rules: [{ backendRefs: [to("b")], retry }] }),
+    );
+    expect(snapshot.rules[0]?.backends[0]?.layers).toEqual(expected);
   });
 });
 

@@ -83,24 +83,25 @@ describe("a timeout is that of the most specific target", () => {
 });
 
 describe("a route's own timeouts come before any policy's", () => {
-  it.each<[object, number | undefined]>([
-    [{ request: "2s" }, 2000],
-    [{ backendRequest: "1s" }, 1000],
-    [{ request: "2s", backendRequest: "1s" }, 1000],
-    [{ request: "0s", backendRequest: "1s" }, 1000],
-    [{ request: "2s", backendRequest: "0s" }, 2000],
-    [{ request: "0s" }, undefined],
-    [{}, 7],
-    [{ request: "1h1m1s1ms" }, 3_661_001],
-    [{ request: "99999h" }, 2_147_483_647],
-  ])("%j", (timeouts, expected) => {
+  it.each<[object, call: number | undefined, oneTry: number | undefined]>([
+    [{ request: "2s" }, 2000, undefined],
+    [{ backendRequest: "1s" }, 7, 1000],
+    [{ request: "2s", backendRequest: "1s" }, 2000, 1000],
+    [{ request: "0s", backendRequest: "1s" }, undefined, 1000],
+    [{ request: "2s", backendRequest: "0s" }, 2000, undefined],
+    [{ request: "0s" }, undefined, undefined],
+    [{}, 7, undefined],
+    [{ request: "1h1m1s1ms" }, 3_661_001, undefined],
+    [{ request: "99999h", backendRequest: "99998h" }, 2_147_483_647, 2_147_483_647],
+  ])("%j", (timeouts, call, oneTry) => {
     const own = route("shop", {
       parentRefs: [{ name: "front" }],
       rules: [{ name: "cart", backendRefs: [to("b")], timeouts }],
     });
     const result = compiled(front(), backend("b"), own, timeout("gateway", 7));
-    const found = layer(rule(result).layers, "deadline")?.ms;
-    expect(found).toBe(expected);
+    const { layers, backends } = rule(result);
+    expect(layer(layers, "deadline")?.ms).toBe(call);
+    expect(layer(backends[0]?.layers ?? [], "try-timeout")?.ms).toBe(oneTry);
   });
 });
 

@@ -71,6 +71,7 @@ function outcomeOf(call: Call, result: unknown): Outcome {
 const UPSTREAM_FAILURES: ReadonlySet<Cause> = new Set([
   "upstream-unreachable",
   "upstream-invalid",
+  "retries-exhausted",
   "deadline-exceeded",
 ]);
 

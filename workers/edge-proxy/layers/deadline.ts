@@ -1,11 +1,11 @@
-import { Denied, type MakeLayer } from "../layer.ts";
+import { Denied, type Layer } from "../layer.ts";
 
 /**
  * The response's headers must be there in time. The body may take as long as it likes: the timer ends with the headers,
  * since an abort would cut the body too. The layer answers on time itself, whatever those below it wait for.
  */
-export const deadline: MakeLayer<"deadline"> =
-  ({ ms }) =>
+export const deadline =
+  ({ ms }: { readonly ms: number }): Layer =>
   (next) =>
   (call) => {
     const controller = new AbortController();
