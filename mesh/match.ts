@@ -1,7 +1,8 @@
 /**
  * Request -> rule, by Gateway API's precedence: the most specific listener, then the most specific hostname, an exact path,
- * the regular expression with the deepest folder, the longest prefix, and within a path the order in which compile put the candidates. A host that has no rule for the
- * request falls through to the next less specific one. Cost grows with the depth of the path, not with the number of routes.
+ * the regular expression of the deepest folder, the longest prefix, and within a path the order in which compile put the
+ * candidates. A host that has no rule for the request falls through to the next less specific one. Cost grows with the depth
+ * of the path, not with the number of routes.
  */
 import { type Pattern, pattern } from "./pattern.ts";
 import type { Candidate, Condition, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";

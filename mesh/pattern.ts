@@ -1,6 +1,6 @@
 /**
  * Regular expressions in RE2's syntax, which match in time linear in the text: callers choose the text, and an engine that
- * backtracks would let one of them hold up an isolate for seconds. docs/decisions/regular-expressions.md.
+ * backtracks would let one of them hold up an isolate for seconds. docs/decisions/008-regular-expressions.md.
  */
 import { RE2JS } from "@bufbuild/re2";
 

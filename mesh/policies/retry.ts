@@ -1,4 +1,4 @@
-/** Whether a try that came to nothing is made again (GEP-1731), and after how long. docs/decisions/retries.md says why so few are. */
+/** Whether a try that came to nothing is made again (GEP-1731), and after how long. docs/decisions/012-retries.md says why so few are. */
 import type { Cause } from "../denial.ts";
 
 export type Retry = {

@@ -1,6 +1,6 @@
 /**
  * Session persistence (GEP-1619): a caller brings back a token that names the endpoint that served it. The token is kept by
- * the caller alone; docs/decisions/session-persistence.md says what it can be trusted for.
+ * the caller alone; docs/decisions/011-session-persistence.md says what it can be trusted for.
  */
 export type Session = {
   readonly carrier:

@@ -125,7 +125,7 @@ function rankOf(hostname: string | undefined, match: LinearMatch): number[] {
   const { type, value } = match.path ?? { type: "PathPrefix", value: "/" };
   return [
     hostRank(hostname),
-    // docs/decisions/regular-expressions.md: after exact, before any prefix; the deepest literal folder, then the longest.
+    // docs/decisions/008-regular-expressions.md: after exact, before any prefix; the deepest literal folder, then the longest.
     ["PathPrefix", "RegularExpression", "Exact"].indexOf(type),
     type === "RegularExpression" ? (/^([/\w]*)\//.exec(value)?.[1]?.length ?? 0) : 0,
     value.replace(/\/$/, "").length,
