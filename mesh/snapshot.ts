@@ -65,7 +65,7 @@ export type Candidate = {
 /** With `regex`, the value is a pattern that the whole value must match. */
 export type Condition = NamedValue & { readonly regex?: true };
 /** Header names are in lower case. */
-export type NamedValue = { readonly name: string; readonly value: string };
+type NamedValue = { readonly name: string; readonly value: string };
 
 export type Rule = {
   /** `namespace/name` of the route, or of the Service whose own backend this is. */
