@@ -1,18 +1,13 @@
 /** Which listeners and Services a route attaches to, and why not to the others (Gateway API, "Attaching to Gateways"). */
-import { BUILT_IN_CLASS, CONTROLLER_NAME } from "../resources/gateway-class.ts";
-import type { Listener } from "../resources/gateway.ts";
 import { GATEWAY_API } from "../resources/kind.ts";
 import type { ParentReference } from "../resources/parts.ts";
 import { httpPorts } from "./backends.ts";
-import type { Item, Model } from "./model.ts";
+import { isOurs, type ListenerFact, type ListenerOwner, type Listeners } from "./listeners.ts";
+import type { Item, Model, Refusal } from "./model.ts";
+import { allowsNamespace } from "./namespaces.ts";
 
 export type Attachment =
-  | {
-      readonly kind: "listener";
-      readonly gateway: Item<"Gateway">;
-      readonly listener: Listener;
-      readonly hostnames: readonly string[];
-    }
+  | { readonly kind: "listener"; readonly at: ListenerFact; readonly hostnames: readonly string[] }
   | {
       readonly kind: "service";
       readonly service: Item<"Service">;
@@ -21,157 +16,122 @@ export type Attachment =
       readonly consumer: string | undefined;
     };
 
-export function attachments(model: Model, route: Item<"HTTPRoute">): Attachment[] {
-  return route.spec.parentRefs.flatMap((parent, index) => attach(model, route, parent, `spec.parentRefs[${index}]`));
+/** What became of one parentRef. */
+export type ParentFact = { readonly parent: ParentReference } & (
+  | { readonly kind: "attached"; /** At least one. */ readonly to: readonly Attachment[] }
+  /** `foreign`: the parent is another controller's, whose word on the route would be its own. */
+  | { readonly kind: "refused" | "foreign"; readonly refusal: Refusal }
+);
+
+type Outcome = { readonly to: readonly Attachment[] } | { readonly refusal: Refusal; readonly foreign?: true };
+
+export function attachments(model: Model, listeners: Listeners, route: Item<"HTTPRoute">): ParentFact[] {
+  return route.spec.parentRefs.map((parent, index) => {
+    const outcome = attach(model, listeners, route, parent, `spec.parentRefs[${index}]`);
+    if ("to" in outcome) return { parent, kind: "attached", to: outcome.to };
+    return { parent, kind: outcome.foreign ? "foreign" : "refused", refusal: outcome.refusal };
+  });
 }
 
-function attach(model: Model, route: Item<"HTTPRoute">, parent: ParentReference, path: string): Attachment[] {
+function attach(
+  model: Model,
+  listeners: Listeners,
+  route: Item<"HTTPRoute">,
+  parent: ParentReference,
+  path: string,
+): Outcome {
   const { group, kind, namespace = route.metadata.namespace, name } = parent;
+  const missing = {
+    refusal: refused("NoMatchingParent", "dangling-reference", path, `no ${kind} ${namespace}/${name}`),
+  };
   if (group === GATEWAY_API && kind === "Gateway") {
     const gateway = model.find("Gateway", namespace, name);
-    if (gateway) return toGateway(model, route, gateway, parent, path);
-    model.warn(route, "dangling-reference", path, `no Gateway ${namespace}/${name}`);
-    return [];
+    if (!gateway) return missing;
+    const message = `Gateway ${name} is of another class`;
+    if (!isOurs(model, gateway))
+      return { refusal: refused("NoMatchingParent", "not-attached", path, message), foreign: true };
+    return toListeners(model, listeners, route, gateway, parent, path);
+  }
+  if (group === GATEWAY_API && kind === "ListenerSet") {
+    const set = model.find("ListenerSet", namespace, name);
+    if (!set) return missing;
+    const { gateway, refusal } = listeners.setOf(set);
+    if (refusal && refusal.reason !== "ListenersNotValid") {
+      const message = `ListenerSet ${name} is not attached: ${refusal.message}`;
+      return { refusal: refused("NoMatchingParent", "not-attached", path, message) };
+    }
+    const message = `the Gateway of ListenerSet ${name} is of another class`;
+    if (!gateway) return { refusal: refused("NoMatchingParent", "not-attached", path, message), foreign: true };
+    return toListeners(model, listeners, route, set, parent, path);
   }
   if (group === "" && kind === "Service") {
     const service = model.find("Service", namespace, name);
-    if (service) return toService(model, route, service, parent, path);
-    model.warn(route, "dangling-reference", path, `no Service ${namespace}/${name}`);
-    return [];
+    return service ? toService(route, service, parent, path) : missing;
   }
-  model.warn(
-    route,
-    "not-carried",
-    path,
-    `a route attaches to a Gateway or a Service, not to ${kind} of group "${group}"`,
-  );
-  return [];
+  const message = `a route attaches to a Gateway, a ListenerSet or a Service, not to ${kind} of group "${group}"`;
+  return { refusal: refused("NoMatchingParent", "not-carried", path, message) };
 }
 
-function toGateway(
+function toListeners(
   model: Model,
+  listeners: Listeners,
   route: Item<"HTTPRoute">,
-  gateway: Item<"Gateway">,
+  owner: ListenerOwner,
   parent: ParentReference,
   path: string,
-): Attachment[] {
-  if (!isOurs(model, gateway)) {
-    model.warn(route, "not-attached", path, `Gateway ${gateway.metadata.name} is of another class`);
-    return [];
-  }
-  const named = gateway.spec.listeners.filter(
-    ({ name, port }) => (parent.sectionName ?? name) === name && (parent.port ?? port) === port,
-  );
+): Outcome {
+  const named = listeners
+    .of(owner)
+    .filter(({ listener: { name, port } }) => (parent.sectionName ?? name) === name && (parent.port ?? port) === port);
   if (named.length === 0) {
-    const names = gateway.spec.listeners.map(({ name, port }) => `${name}:${port}`).join(", ");
-    model.warn(route, "not-attached", path, "no listener of that name and port", `one of ${names}`);
-    return [];
+    const names = owner.spec.listeners.map(({ name, port }) => `${name}:${port}`).join(", ");
+    const message = "no listener of that name and port";
+    return { refusal: refused("NoMatchingParent", "not-attached", path, message, `one of ${names}`) };
   }
-  const willing = named.filter((listener) => isCarried(listener) && allows(model, gateway, listener, route));
+  const standing = named.filter(({ refusal }) => refusal?.code !== "conflict");
+  if (standing.length === 0) {
+    const message = `the listener takes no traffic: ${named[0]?.refusal?.message ?? ""}`;
+    return { refusal: refused("NoMatchingParent", "not-attached", path, message) };
+  }
+  const willing = standing.filter((fact) => !fact.refusal && allows(model, fact, route));
   if (willing.length === 0) {
-    model.warn(
-      route,
-      "not-permitted",
-      path,
-      "the listener does not allow this route",
-      "see the listener's allowedRoutes",
-    );
-    return [];
+    const message = "the listener does not allow this route";
+    const fix = "see the listener's allowedRoutes";
+    return { refusal: refused("NotAllowedByListeners", "not-permitted", path, message, fix) };
   }
-  const attached = willing.flatMap((listener): Attachment[] => {
-    const hostnames = intersect(listener.hostname, route.spec.hostnames);
-    return hostnames.length > 0 ? [{ kind: "listener", gateway, listener, hostnames }] : [];
+  const to = willing.flatMap((at): Attachment[] => {
+    const hostnames = intersect(at.listener.hostname, route.spec.hostnames);
+    return hostnames.length > 0 ? [{ kind: "listener", at, hostnames }] : [];
   });
-  if (attached.length === 0)
-    model.warn(
-      route,
-      "not-attached",
-      path,
-      `none of the route's hostnames is within the listener's`,
-      "make the hostnames overlap",
-    );
-  return attached;
+  if (to.length > 0) return { to };
+  const message = "none of the route's hostnames is within the listener's";
+  const fix = "make the hostnames overlap";
+  return { refusal: refused("NoMatchingListenerHostname", "not-attached", path, message, fix) };
 }
 
-function toService(
-  model: Model,
-  route: Item<"HTTPRoute">,
-  service: Item<"Service">,
-  parent: ParentReference,
-  path: string,
-): Attachment[] {
+function toService(route: Item<"HTTPRoute">, service: Item<"Service">, parent: ParentReference, path: string): Outcome {
   const { namespace } = route.metadata;
   const ports = httpPorts(service).filter(
     ({ port, name = "" }) => (parent.port ?? port) === port && (parent.sectionName ?? name) === name,
   );
-  if (ports.length === 0) {
-    model.warn(route, "not-attached", path, `Service ${service.metadata.name} has no such port`);
-    return [];
-  }
   const consumer = namespace === service.metadata.namespace ? undefined : namespace;
-  return [{ kind: "service", service, ports: ports.map(({ port }) => port), consumer }];
+  if (ports.length > 0) return { to: [{ kind: "service", service, ports: ports.map(({ port }) => port), consumer }] };
+  const message = `Service ${service.metadata.name} has no such port`;
+  return { refusal: refused("NoMatchingParent", "not-attached", path, message) };
 }
 
-/** Gateways of the class `selvedge`, which needs no GatewayClass, and of any class whose controller is ours. */
-export function isOurs(model: Model, { spec: { gatewayClassName } }: Item<"Gateway">): boolean {
-  if (gatewayClassName === BUILT_IN_CLASS) return true;
-  return model
-    .all("GatewayClass")
-    .some(({ metadata, spec }) => metadata.name === gatewayClassName && spec.controllerName === CONTROLLER_NAME);
-}
+const refused = (
+  reason: "NoMatchingParent" | "NotAllowedByListeners" | "NoMatchingListenerHostname",
+  code: Refusal["code"],
+  path: string,
+  message: string,
+  fix?: string,
+): Refusal => ({ reason, code, path, message, ...(fix === undefined ? {} : { fix }) });
 
-/** A Worker sees requests of HTTP and HTTPS; TLS that passes through, and other protocols, never reach it. */
-export const isCarried = ({ protocol, tls }: Listener): boolean =>
-  protocol === "HTTP" || (protocol === "HTTPS" && tls?.mode !== "Passthrough");
-
-function allows(
-  model: Model,
-  gateway: Item<"Gateway">,
-  { allowedRoutes }: Listener,
-  route: Item<"HTTPRoute">,
-): boolean {
-  const { namespaces, kinds } = allowedRoutes;
-  if (kinds.length > 0 && !kinds.some(({ group, kind }) => group === GATEWAY_API && kind === "HTTPRoute")) return false;
-  switch (namespaces.from) {
-    case "All":
-      return true;
-    case "Same":
-      return route.metadata.namespace === gateway.metadata.namespace;
-    case "None":
-      return false;
-    case "Selector":
-      // No selector is no permission; an empty one selects all.
-      return (
-        namespaces.selector !== undefined &&
-        selects(namespaces.selector, model.namespaceLabels(route.metadata.namespace))
-      );
-  }
-}
-
-type Selector = NonNullable<Listener["allowedRoutes"]["namespaces"]["selector"]>;
-
-function selects(
-  { matchLabels = {}, matchExpressions = [] }: Selector,
-  given: Readonly<Record<string, string>>,
-): boolean {
-  // As a map: `constructor` is a label only where someone wrote it.
-  const labels = new Map(Object.entries(given));
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels.get(key) === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels.get(key);
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        case "DoesNotExist":
-          return value === undefined;
-      }
-    })
-  );
+function allows(model: Model, { owner, listener }: ListenerFact, route: Item<"HTTPRoute">): boolean {
+  const { namespaces, kinds } = listener.allowedRoutes;
+  if (kinds.length > 0 && !kinds.some(({ group, kind }) => group === GATEWAY_API && kind === route.kind)) return false;
+  return allowsNamespace(model, namespaces, owner.metadata.namespace, route.metadata.namespace);
 }
 
 /** The hostnames under which a route answers at a listener: empty text for any host, no element for none. */

@@ -1,9 +1,10 @@
 /** What a backendRef points at, and the endpoints that answer for it. */
 import { GATEWAY_API, SELVEDGE_API } from "../resources/kind.ts";
 import { SERVICE_NAME_LABEL } from "../resources/core.ts";
-import type { BackendRef } from "../resources/http-route.ts";
+import type { ObjectReference } from "../resources/http-route.ts";
 import type { Backend, Endpoint } from "../snapshot.ts";
-import type { Item, Model } from "./model.ts";
+import type { Grants, Referred } from "./grants.ts";
+import type { Item, Model, Refusal } from "./model.ts";
 import type { Target } from "./policies.ts";
 
 /** A backend by its own name, and what policies may target it by. */
@@ -13,13 +14,17 @@ export type Destination = {
 };
 
 export type Destinations = {
-  /**
-   * The backend behind a reference; undefined, with the reason reported, where there is none. `parents` are what the route
-   * is reached through.
-   */
+  /** What a reference leads to, or why to nothing. `parents` are what the route is reached through. */
+  readonly refer: (
+    route: Item<"HTTPRoute">,
+    ref: ObjectReference,
+    path: string,
+    parents: readonly Target[],
+  ) => Referent | Refusal;
+  /** The backend behind a reference; undefined, with the reason reported, where there is none. */
   readonly resolve: (
     route: Item<"HTTPRoute">,
-    ref: RouteReference,
+    ref: ObjectReference,
     path: string,
     parents: readonly Target[],
   ) => Destination | undefined;
@@ -27,12 +32,8 @@ export type Destinations = {
   readonly ofBackend: (backend: Item<"Backend">) => Destination;
 };
 
-/** A mirror's reference has no weight. */
-type RouteReference = Pick<BackendRef, "group" | "kind" | "namespace" | "name" | "port">;
-
 /** Each destination is made once and then shared: thousands of routes may name one Service. */
-export function destinations(model: Model): Destinations {
-  const grants = Map.groupBy(model.all("ReferenceGrant"), ({ metadata }) => metadata.namespace);
+export function destinations(model: Model, grants: Grants): Destinations {
   const slices = Map.groupBy(
     model.all("EndpointSlice"),
     ({ metadata }) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`,
@@ -49,12 +50,16 @@ export function destinations(model: Model): Destinations {
     once(`Service/${nameOf(service)}:${port}`, () =>
       serviceDestination(model, slices.get(nameOf(service)) ?? [], service, port),
     );
+  const refer: Destinations["refer"] = (...asked) => referent(model, grants, ...asked);
   const resolve: Destinations["resolve"] = (route, ref, path, parents) => {
-    const found = referent(model, grants.get(ref.namespace ?? "") ?? [], route, ref, path, parents);
-    if (!found) return undefined;
+    const found = refer(route, ref, path, parents);
+    if ("reason" in found) {
+      model.refuse(route, found);
+      return undefined;
+    }
     return found.kind === "Backend" ? ofBackend(found.item) : ofService(found.item, found.port);
   };
-  return { resolve, ofService, ofBackend };
+  return { refer, resolve, ofService, ofBackend };
 }
 
 /** A Service's ports that a request of HTTP can come to: all but those of UDP and SCTP. */
@@ -68,51 +73,42 @@ type Referent =
 
 function referent(
   model: Model,
-  grants: readonly Item<"ReferenceGrant">[],
+  grants: Grants,
   route: Item<"HTTPRoute">,
-  ref: RouteReference,
+  ref: ObjectReference,
   path: string,
   parents: readonly Target[],
-): Referent | undefined {
+): Referent | Refusal {
   const { group, kind, name, port, namespace = route.metadata.namespace } = ref;
+  const title = `${kind} ${namespace}/${name}`;
   const to = { group, kind, namespace, name };
-  if (namespace !== route.metadata.namespace && !isParent(parents, to) && !isGranted(grants, route, to)) {
-    const message = `${kind} ${namespace}/${name} lies in another namespace`;
-    model.warn(route, "not-permitted", path, message, `add a ReferenceGrant in ${namespace}`);
-    return undefined;
-  }
-  if (group === SELVEDGE_API && kind === "Backend") {
-    const backend = model.find("Backend", namespace, name);
-    if (backend) return { kind, item: backend };
-  } else if (group === "" && kind === "Service") {
-    const service = model.find("Service", namespace, name);
-    if (service && port === undefined) {
-      model.warn(route, "invalid-value", `${path}.port`, "a Service needs a port");
-      return undefined;
-    }
-    if (service && port !== undefined) {
-      const ports = httpPorts(service).map((one) => one.port);
-      if (ports.includes(port)) return { kind, item: service, port };
-      model.warn(
-        route,
-        "dangling-reference",
-        `${path}.port`,
-        `Service ${namespace}/${name} has no port ${port}`,
-        ports.length > 0 ? `one of ${ports.join(", ")}` : undefined,
-      );
-      return undefined;
-    }
-  } else {
-    model.warn(
-      route,
-      "not-carried",
+  if (!isParent(parents, to) && !grants({ group: GATEWAY_API, kind: route.kind, ...route.metadata }, to)) {
+    const message = `${title} lies in another namespace`;
+    return {
+      reason: "RefNotPermitted",
+      code: "not-permitted",
       path,
-      `a backendRef names a Service or a Backend, not ${kind} of group "${group}"`,
-    );
-    return undefined;
+      message,
+      fix: `add a ReferenceGrant in ${namespace}`,
+    };
   }
-  model.warn(route, "dangling-reference", path, `no ${kind} ${namespace}/${name}`);
-  return undefined;
+  const none: Refusal = { reason: "BackendNotFound", code: "dangling-reference", path, message: `no ${title}` };
+  if (group === SELVEDGE_API && kind === "Backend") {
+    const item = model.find("Backend", namespace, name);
+    return item ? { kind, item } : none;
+  }
+  if (group !== "" || kind !== "Service") {
+    const message = `a backendRef names a Service or a Backend, not ${kind} of group "${group}"`;
+    return { reason: "InvalidKind", code: "not-carried", path, message };
+  }
+  const item = model.find("Service", namespace, name);
+  if (!item) return none;
+  if (port === undefined)
+    return { ...none, code: "invalid-value", path: `${path}.port`, message: "a Service needs a port" };
+  const ports = httpPorts(item).map((one) => one.port);
+  if (ports.includes(port)) return { kind, item, port };
+  const message = `${title} has no port ${port}`;
+  return { ...none, path: `${path}.port`, message, ...(ports.length > 0 && { fix: `one of ${ports.join(", ")}` }) };
 }
 
 function backendDestination({ metadata: { namespace, name }, spec }: Item<"Backend">): Destination {
@@ -183,24 +179,10 @@ const at = (scheme: string, host: string, port: number): Extract<Endpoint, { kin
 const schemeOf = (appProtocol: string | undefined): string =>
   appProtocol === "https" || appProtocol === "kubernetes.io/wss" ? "https" : "http";
 
-type Reference = { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string };
-
 /**
  * A consumer route may send on to the Service that its callers asked for: they could call it without the route. What reaches
  * the same route through a Gateway could not.
  */
-const isParent = (parents: readonly Target[], to: Reference): boolean =>
+const isParent = (parents: readonly Target[], to: Referred): boolean =>
   to.group === "" &&
   parents.some(({ kind, namespace, name }) => kind === to.kind && namespace === to.namespace && name === to.name);
-
-/** Whether one of the grants of the referent's namespace lets the route refer to it. */
-function isGranted(grants: readonly Item<"ReferenceGrant">[], route: Item<"HTTPRoute">, to: Reference): boolean {
-  return grants.some(
-    ({ spec }) =>
-      spec.from.some(
-        (from) =>
-          from.group === GATEWAY_API && from.kind === "HTTPRoute" && from.namespace === route.metadata.namespace,
-      ) &&
-      spec.to.some(({ group, kind, name }) => group === to.group && kind === to.kind && (name ?? to.name) === to.name),
-  );
-}

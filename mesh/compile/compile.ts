@@ -6,69 +6,112 @@ import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
 import { encode, type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
-import { attachments, isCarried, isOurs } from "./attach.ts";
+import { type Attachment, attachments, type ParentFact } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
-import { type Model, model } from "./model.ts";
-import { policies } from "./policies.ts";
+import { grants, type Grants } from "./grants.ts";
+import { type Listeners, listeners, reportListeners } from "./listeners.ts";
+import { type Item, type Model, model } from "./model.ts";
+import { policies, type Target } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
-export type Compiled = { readonly text: string; readonly snapshot: Snapshot; readonly problems: readonly Problem[] };
+export type Compiled = {
+  readonly text: string;
+  readonly snapshot: Snapshot;
+  readonly problems: readonly Problem[];
+  readonly facts: Facts;
+};
+
+/** What compile found out on the way to the tables: status says the same, since it is derived from the same. */
+export type Facts = Pick<Compiling, "model" | "policies" | "destinations"> & {
+  readonly grants: Grants;
+  readonly listeners: Listeners;
+  /** Of each route, by its parentRefs. */
+  readonly parents: ReadonlyMap<Item<"HTTPRoute">, readonly ParentFact[]>;
+};
 
 export function compile(resources: readonly Resource[]): Compiled {
   const from = model(resources);
+  const granted = grants(from);
+  const found = listeners(from);
   const compiling: Compiling = {
     model: from,
     policies: policies(from),
-    destinations: destinations(from),
+    destinations: destinations(from, granted),
     rules: new Interned(),
     backends: new Interned(),
   };
   reportUncarried(from, resources);
-  const { listeners, services } = tables(compiling);
+  reportListeners(from, found);
+  const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,
-    listeners,
-    services,
+    ...tables(compiling, found, parents),
     rules: compiling.rules.list,
     backends: compiling.backends.list,
   };
-  return { text: encode(snapshot), snapshot, problems: from.problems.toSorted(byPlace) };
+  return {
+    text: encode(snapshot),
+    snapshot,
+    problems: from.problems.toSorted(byPlace),
+    facts: { ...compiling, grants: granted, listeners: found, parents },
+  };
 }
 
-function tables(compiling: Compiling): Pick<Snapshot, "listeners" | "services"> {
+function tables(
+  compiling: Compiling,
+  found: Listeners,
+  parents: Facts["parents"],
+): Pick<Snapshot, "listeners" | "services"> {
   const { model } = compiling;
   const atListeners = new Map<string, ListenerBuilder>();
   const atServices = new Map<string, ServiceBuilder>();
 
   // A listener without routes still has its hostname to itself: a request for it must not fall to a wider one.
-  for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one)))
-    for (const { port, hostname = "" } of gateway.spec.listeners.filter(isCarried))
+  for (const { gateway, listener, refusal } of found.all) {
+    const { port, hostname = "" } = listener;
+    if (!refusal)
       upsert(atListeners, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname)).of(titleOf(gateway));
+  }
 
   // Routes come oldest first, which is the order that decides between equals.
-  for (const route of model.all("HTTPRoute"))
-    for (const attachment of attachments(model, route))
-      if (attachment.kind === "listener") {
-        const { gateway, listener, hostnames } = attachment;
-        const builder = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
-        const candidates = ruleCandidates(compiling, route, [
-          { kind: "Gateway", ...nameOf(gateway) },
-          { kind: "Gateway", ...nameOf(gateway), section: listener.name },
-        ]);
-        for (const hostname of hostnames) builder.add(titleOf(gateway), hostname, candidates);
-      } else {
-        const { service, ports, consumer } = attachment;
-        const candidates = ruleCandidates(compiling, route, [{ kind: "Service", ...nameOf(service) }]);
-        for (const port of ports)
-          upsert(atServices, serviceKey(service, port), () => new ServiceBuilder()).add(consumer, candidates);
+  for (const [route, facts] of parents)
+    for (const fact of facts) {
+      if (fact.kind !== "attached") {
+        model.refuse(route, fact.refusal);
+        continue;
       }
+      for (const attachment of fact.to) {
+        const candidates = ruleCandidates(compiling, route, policyTargets(attachment));
+        if (attachment.kind === "listener") {
+          const { gateway, listener } = attachment.at;
+          const builder = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
+          for (const host of attachment.hostnames) builder.add(titleOf(gateway), host, candidates);
+        } else {
+          const { service, ports, consumer } = attachment;
+          for (const port of ports)
+            upsert(atServices, serviceKey(service, port), () => new ServiceBuilder()).add(consumer, candidates);
+        }
+      }
+    }
 
   const listeners = [...atListeners.values()]
     .toSorted((a, b) => a.port - b.port || compareText(a.hostname, b.hostname))
     .flatMap((builder) => builder.build());
   return { listeners, services: services(compiling, atServices) };
+}
+
+/** What policies may target on the way to a route, least specific first. */
+function policyTargets(attachment: Attachment): Target[] {
+  if (attachment.kind === "service") return [{ kind: "Service", ...nameOf(attachment.service) }];
+  const { gateway, owner, listener } = attachment.at;
+  const target: Target = { kind: owner.kind, ...nameOf(owner) };
+  return [
+    ...(owner === gateway ? [] : [{ kind: "Gateway", ...nameOf(gateway) }]),
+    target,
+    { ...target, section: listener.name },
+  ];
 }
 
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
@@ -101,19 +144,11 @@ const addressOf = ({ metadata: { namespace, name } }: NamedItem): string => `${n
 const serviceKey = (service: NamedItem, port: number): string => `${addressOf(service)}:${port}`;
 const everything = (rule: number): RouteTable => ({ exact: {}, prefix: { "": [{ rule }] } });
 
-/** Kinds and listeners that this runtime cannot carry are said to be so, one by one. */
+/** Kinds that this runtime cannot carry are said to be so, one by one. */
 function reportUncarried(model: Model, resources: readonly Resource[]): void {
   for (const { kind, uncarried } of KINDS)
     if (uncarried !== undefined)
       for (const item of model.all(kind as KindName)) model.warn(item, "not-carried", "", uncarried);
-  for (const item of model.all("ListenerSet"))
-    model.warn(item, "not-carried", "", "its listeners are not attached", "write them in the Gateway");
-  for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one)))
-    gateway.spec.listeners.forEach((listener, index) => {
-      if (isCarried(listener)) return;
-      const message = "a Worker sees requests of HTTP and of HTTPS that ends before it, nothing else";
-      model.warn(gateway, "not-carried", `spec.listeners[${index}].protocol`, message);
-    });
   if (
     resources.length > 0 &&
     model.all("Gateway").length + model.all("Service").length + model.all("Backend").length === 0

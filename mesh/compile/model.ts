@@ -14,6 +14,17 @@ export type Model = {
   readonly problems: Problem[];
   /** The same warning twice is one: a route is compiled once for each listener it attaches to. */
   readonly warn: (item: Named, code: ProblemCode, path: string, message: string, fix?: string) => void;
+  readonly refuse: (item: Named, refusal: Refusal) => void;
+};
+
+/** Why something does not take part: a condition's `reason` in its status, and a problem for whoever applies it. */
+export type Refusal = {
+  /** One of Gateway API's reasons, such as `BackendNotFound`. */
+  readonly reason: string;
+  readonly code: ProblemCode;
+  readonly path: string;
+  readonly message: string;
+  readonly fix?: string;
 };
 
 export type Named = {
@@ -49,6 +60,13 @@ export function model(resources: readonly Resource[]): Model {
   }
   const find: Model["find"] = (kind, namespace, name) =>
     byKey.get(keyOf({ kind, metadata: { namespace, name } })) as Item<typeof kind> | undefined;
+  const warn: Model["warn"] = (item, code, path, message, fix) => {
+    const resource = titleOf(item as Resource);
+    const key = JSON.stringify([resource, code, path, message]);
+    if (warned.has(key)) return;
+    warned.add(key);
+    problems.push({ severity: "warning", code, resource, path, message, ...(fix === undefined ? {} : { fix }) });
+  };
   return {
     all: (kind) => (byKind.get(kind) ?? []) as Item<typeof kind>[],
     find,
@@ -57,13 +75,8 @@ export function model(resources: readonly Resource[]): Model {
       "kubernetes.io/metadata.name": name,
     }),
     problems,
-    warn: (item, code, path, message, fix) => {
-      const resource = titleOf(item as Resource);
-      const key = JSON.stringify([resource, code, path, message]);
-      if (warned.has(key)) return;
-      warned.add(key);
-      problems.push({ severity: "warning", code, resource, path, message, ...(fix === undefined ? {} : { fix }) });
-    },
+    warn,
+    refuse: (item, { code, path, message, fix }) => warn(item, code, path, message, fix),
   };
 }
 

@@ -174,6 +174,8 @@ const backendRef = backendObjectReference.extend({
   filters: z.array(filter).max(16).default([]),
 });
 export type BackendRef = z.output<typeof backendRef>;
+/** What a backendRef and a mirror have in common. */
+export type ObjectReference = z.output<typeof backendObjectReference>;
 
 /** Released versions write `sessionName` and `cookieConfig`, later ones `cookie` and `header`. */
 const sessionPersistence = z

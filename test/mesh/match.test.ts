@@ -57,7 +57,12 @@ describe("match agrees with the specification read rule by rule", () => {
   const port = fc.constantFrom(80, 80, 80, 8080);
   const name = (word: string) => (_: unknown, index: number) => `${word}${index}`;
   const listeners = fc
-    .array(fc.record({ port, hostname: fc.option(hostname, { nil: undefined }) }), { minLength: 2, maxLength: 4 })
+    .uniqueArray(fc.record({ port, hostname: fc.option(hostname, { nil: undefined }) }), {
+      minLength: 2,
+      maxLength: 4,
+      // Two of one port and hostname conflict, and neither takes part.
+      selector: (one) => `${one.port} ${one.hostname}`,
+    })
     .map((all) =>
       all.map((one, index): LinearListener => ({
         name: name("l")(one, index),

@@ -33,6 +33,7 @@ const object =
 
 export const gateway = object(`${GATEWAY_API}/v1`, "Gateway");
 export const gatewayClass = object(`${GATEWAY_API}/v1`, "GatewayClass");
+export const listenerSet = object(`${GATEWAY_API}/v1`, "ListenerSet");
 export const route = object(`${GATEWAY_API}/v1`, "HTTPRoute");
 export const grant = object(`${GATEWAY_API}/v1`, "ReferenceGrant");
 export const service = object("v1", "Service");

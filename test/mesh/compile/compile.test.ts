@@ -475,7 +475,11 @@ describe("what is said of resources that cannot take part", () => {
     ["nothing, of nothing", [], []],
     ["that nothing takes traffic", [{ apiVersion: "v1", kind: "Namespace", metadata: { name: "a" } }], ["no-traffic"]],
     ["that TCP is not carried", [EXAMPLES.TCPRoute, backend("b")], ["not-carried TCPRoute shop/a"]],
-    ["that a ListenerSet is not attached", [EXAMPLES.ListenerSet, backend("b")], ["not-carried ListenerSet shop/a"]],
+    [
+      "that a ListenerSet has no Gateway",
+      [EXAMPLES.ListenerSet, backend("b")],
+      ["dangling-reference ListenerSet shop/a spec.parentRef"],
+    ],
     [
       "which listener is not carried",
       [front({ protocol: "TLS" })],
