@@ -6,7 +6,7 @@ import type { ChangeResult, ResourceRef } from "./api.ts";
 import { canonicalJson } from "./canonical.ts";
 import { compareText, type Problem } from "./problem.ts";
 import { findKind } from "./resources/kinds.ts";
-import { keyOf, type Resource, titleOf } from "./resources/resource.ts";
+import { generationOf, keyOf, type Metadata, type Resource, titleOf } from "./resources/resource.ts";
 
 export type Change =
   | { readonly action: "created"; readonly after: Resource }
@@ -31,16 +31,26 @@ export function planApply(
 ): Plan {
   const stored = byKey(current);
   const wanted = incoming.map((resource) => {
-    const creationTimestamp =
-      stored.get(keyOf(resource))?.metadata.creationTimestamp ?? resource.metadata.creationTimestamp ?? rfc3339(now);
-    return { ...resource, metadata: { ...resource.metadata, creationTimestamp } };
+    const before = stored.get(keyOf(resource));
+    const creationTimestamp = before?.metadata.creationTimestamp ?? resource.metadata.creationTimestamp ?? rfc3339(now);
+    return withMetadata(resource, { creationTimestamp, generation: generationAfter(before, resource) });
   });
   return layOver(current, wanted, prune);
 }
 
-/** Brings back `old`, an earlier epoch's whole set, stamps included: equal resources compile to an equal snapshot. */
-export const planRollback = (current: readonly Resource[], old: readonly Resource[]): Plan =>
-  layOver(current, old, true);
+/**
+ * Brings back `old`, an earlier epoch's whole set, stamps included: equal resources compile to an equal snapshot.
+ * Generations go on growing, since going back is a change too.
+ */
+export function planRollback(current: readonly Resource[], old: readonly Resource[]): Plan {
+  const stored = byKey(current);
+  const wanted = old.map((resource) => {
+    const before = stored.get(keyOf(resource));
+    const generation = before ? generationAfter(before, resource) : resource.metadata.generation;
+    return withMetadata(resource, { generation });
+  });
+  return layOver(current, wanted, true);
+}
 
 /** Takes out what `refs` name. A kind may go by any of its names; a namespaced one is in `default` unless it says. */
 export function planDelete(
@@ -103,6 +113,28 @@ function layOver(current: readonly Resource[], wanted: readonly Resource[], prun
     resources: sortedByKey([...(prune ? [] : absent), ...applied.values()]),
     changes: [...changes, ...dropped.map((before): Change => ({ action: "deleted", before }))],
   };
+}
+
+/**
+ * As a Kubernetes server counts: 1 at first, and one more whenever something outside `metadata` changes. What was stored
+ * before there were generations stays without until then, so that an equal document stays unchanged.
+ */
+function generationAfter(before: Resource | undefined, after: Resource): number | undefined {
+  if (!before) return 1;
+  const { generation } = before.metadata;
+  return canonicalJson(bodyOf(before)) === canonicalJson(bodyOf(after)) ? generation : generationOf(before) + 1;
+}
+
+/** Without `apiVersion` too: another version of a kind says the same. */
+const bodyOf = ({ metadata: _metadata, apiVersion: _apiVersion, ...body }: Resource): object => body;
+
+function withMetadata(
+  resource: Resource,
+  stamps: Pick<Metadata, "creationTimestamp"> & { generation: number | undefined },
+): Resource {
+  const { generation: _given, ...metadata } = { ...resource.metadata, ...stamps };
+  const { generation } = stamps;
+  return { ...resource, metadata: { ...metadata, ...(generation !== undefined && { generation }) } };
 }
 
 const byKey = (resources: readonly Resource[]): Map<string, Resource> =>

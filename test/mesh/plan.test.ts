@@ -1,16 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from "../../mesh/plan.ts";
-import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
+import { generationOf, keyOf, type Resource } from "../../mesh/resources/resource.ts";
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const STAMP = "2026-01-02T03:04:05Z";
 const OLD = "2020-01-01T00:00:00Z";
 
-const service = (name: string, value = 0, creationTimestamp?: string): Resource => ({
+const service = (name: string, value = 0, creationTimestamp?: string, generation?: number): Resource => ({
   apiVersion: "v1",
   kind: "Service",
-  metadata: { name, namespace: "default", ...(creationTimestamp && { creationTimestamp }) },
+  metadata: {
+    name,
+    namespace: "default",
+    ...(creationTimestamp && { creationTimestamp }),
+    ...(generation !== undefined && { generation }),
+  },
   spec: { value },
 });
 const shown = ({ changes }: Pick<Plan, "changes">) =>
@@ -39,7 +44,7 @@ describe("planApply", () => {
 
   it("keeps the stamp of what was there, whatever the document says", () => {
     const plan = planApply(current, [service("a", 1, STAMP)], { prune: false, now: NOW });
-    expect(plan.resources[0]).toEqual(service("a", 1, OLD));
+    expect(plan.resources[0]).toEqual(service("a", 1, OLD, 2));
     expect(shown(planApply(current, [service("a", 0, STAMP)], { prune: false, now: NOW }))).toEqual(["a unchanged"]);
   });
 
@@ -52,6 +57,37 @@ describe("planApply", () => {
   it("takes another version of a kind for the same resource", () => {
     const newer = { ...service("a"), apiVersion: "v2" };
     expect(shown(planApply(current, [newer], { prune: false, now: NOW }))).toEqual(["a configured"]);
+  });
+});
+
+describe("a generation", () => {
+  const apply = (current: Resource[], ...incoming: Resource[]) =>
+    planApply(current, incoming, { prune: false, now: NOW }).resources[0]?.metadata.generation;
+
+  it.each<[string, number | undefined, number | undefined]>([
+    ["is 1 at first", apply([], service("a")), 1],
+    ["is 1 at first, whatever the document says", apply([], service("a", 0, OLD, 7)), 1],
+    ["stays while nothing changes", apply([service("a", 0, OLD, 4)], service("a")), 4],
+    ["grows with the spec", apply([service("a", 0, OLD, 4)], service("a", 1)), 5],
+    [
+      "stays when only the apiVersion changes",
+      apply([service("a", 0, OLD, 4)], { ...service("a"), apiVersion: "v2" }),
+      4,
+    ],
+    [
+      "stays when labels change",
+      apply([service("a", 0, OLD, 4)], { ...service("a"), metadata: { ...service("a").metadata, labels: { x: "y" } } }),
+      4,
+    ],
+    ["counts from 1 for what was stored without", apply([service("a", 0, OLD)], service("a", 1)), 2],
+    ["is not made up while nothing changes", apply([service("a", 0, OLD)], service("a")), undefined],
+  ])("%s", (_, found, expected) => {
+    expect(found).toBe(expected);
+  });
+
+  it("grows when a rollback brings an older spec back", () => {
+    const { resources: back } = planRollback([service("a", 1, OLD, 2)], [service("a", 0, OLD, 1)]);
+    expect(back).toEqual([service("a", 0, OLD, 3)]);
   });
 });
 
@@ -90,7 +126,7 @@ it("resultOf shows the resource before and after only when asked for the whole",
   if (!change) throw new Error("no change");
   const ref = { kind: "Service", namespace: "default", name: "a", action: "configured" };
   expect(resultOf(change, false)).toEqual(ref);
-  expect(resultOf(change, true)).toEqual({ ...ref, before: service("a", 0, OLD), after: service("a", 1, OLD) });
+  expect(resultOf(change, true)).toEqual({ ...ref, before: service("a", 0, OLD), after: service("a", 1, OLD, 2) });
 });
 
 const resources = fc
@@ -99,8 +135,13 @@ const resources = fc
   })
   .map((pairs) => pairs.map(([name, value]) => service(name, value)));
 
+const withoutGeneration = ({ metadata: { generation: _generation, ...metadata }, ...rest }: Resource) => ({
+  ...rest,
+  metadata,
+});
+
 // Invariants: applying a plan's result again changes nothing; the tally accounts for the size; rolling back to what was
-// there before gives exactly that; and what is left is what the files name and, unless
+// there before gives exactly that, with generations that only grow; and what is left is what the files name and, unless
 // pruned, what was there.
 it("holds for any two sets", () => {
   fc.assert(
@@ -113,7 +154,15 @@ it("holds for any two sets", () => {
 
       const { created, deleted } = tally(after.changes);
       expect(after.resources.length).toBe(before.length + created - deleted);
-      expect(planRollback(after.resources, before).resources).toEqual(before);
+      const back = planRollback(after.resources, before).resources;
+      expect(back.map(withoutGeneration)).toEqual(before.map(withoutGeneration));
+      for (const one of back) {
+        const now = after.resources.find((each) => keyOf(each) === keyOf(one));
+        if (now)
+          expect(generationOf(one) - generationOf(now)).toBe(
+            JSON.stringify(now["spec"]) === JSON.stringify(one["spec"]) ? 0 : 1,
+          );
+      }
       const left = new Set(after.resources.map(keyOf));
       const named = (prune ? second : [...before, ...second]).map(keyOf);
       expect(left).toEqual(new Set(named));
