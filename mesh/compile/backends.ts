@@ -71,6 +71,9 @@ type Referent =
   | { readonly kind: "Backend"; readonly item: Item<"Backend"> }
   | { readonly kind: "Service"; readonly item: Item<"Service">; readonly port: number };
 
+/** GEP-1911: a backend whose protocol cannot be spoken is an invalid one. */
+const H2C = "kubernetes.io/h2c";
+
 function referent(
   model: Model,
   grants: Grants,
@@ -105,8 +108,13 @@ function referent(
   if (!item) return none;
   if (port === undefined)
     return { ...none, code: "invalid-value", path: `${path}.port`, message: "a Service needs a port" };
+  const found = httpPorts(item).find((one) => one.port === port);
+  if (found?.appProtocol === H2C) {
+    const message = `port ${port} of ${title} speaks HTTP/2 without TLS, which fetch does not`;
+    return { reason: "UnsupportedProtocol", code: "not-carried", path, message };
+  }
+  if (found) return { kind, item, port };
   const ports = httpPorts(item).map((one) => one.port);
-  if (ports.includes(port)) return { kind, item, port };
   const message = `${title} has no port ${port}`;
   return { ...none, path: `${path}.port`, message, ...(ports.length > 0 && { fix: `one of ${ports.join(", ")}` }) };
 }

@@ -28,19 +28,21 @@ export type Listeners = {
   /** Those of one Gateway's or ListenerSet's own; none of what is not ours or did not attach. */
   readonly of: (owner: ListenerOwner) => readonly ListenerFact[];
   readonly setOf: (set: Item<"ListenerSet">) => SetFact;
+  /** The sets that attached to a Gateway. */
+  readonly setsOf: (gateway: Item<"Gateway">) => readonly Item<"ListenerSet">[];
 };
 
 export function listeners(model: Model): Listeners {
   const byOwner = new Map<ListenerOwner, readonly ListenerFact[]>();
   const sets = new Map<Item<"ListenerSet">, SetFact>();
   for (const set of model.all("ListenerSet")) sets.set(set, parentOf(model, set));
-  const setsOf = Map.groupBy(model.all("ListenerSet"), (set) => sets.get(set)?.gateway);
+  const asking = Map.groupBy(model.all("ListenerSet"), (set) => sets.get(set)?.gateway);
 
   for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one))) {
     const own = judged(gateway, gateway, new Map());
     byOwner.set(gateway, own);
     const taken = portsOf(own);
-    for (const set of setsOf.get(gateway) ?? []) {
+    for (const set of asking.get(gateway) ?? []) {
       const refusal = sets.get(set)?.refusal ?? (isRefused(own) ? parentRefused(gateway) : undefined);
       const brought = judged(gateway, set, taken).map((fact) => (refusal ? { ...fact, refusal } : fact));
       byOwner.set(set, brought);
@@ -53,6 +55,7 @@ export function listeners(model: Model): Listeners {
     all: [...byOwner.values()].flat(),
     of: (owner) => byOwner.get(owner) ?? [],
     setOf: (set) => sets.get(set) ?? {},
+    setsOf: (gateway) => (asking.get(gateway) ?? []).filter((set) => !sets.get(set)?.refusal),
   };
 }
 
