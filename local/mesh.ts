@@ -40,7 +40,12 @@ type NeighbourOptions = {
 export type MeshOptions = {
   /** Objects, KV and cache persist below it. */
   readonly dir: string;
-  readonly control?: { readonly port: number; readonly token: string };
+  readonly control?: {
+    readonly port: number;
+    readonly token: string;
+    /** `namespace/name` of Secrets that count as held. None by default. */
+    readonly certificates?: readonly string[];
+  };
   readonly edges?: readonly EdgeOptions[];
   readonly neighbours?: readonly NeighbourOptions[];
   /** False in a process that shares the state of another. Default true. */
@@ -184,7 +189,11 @@ export async function workersOf({
         {
           name: "control",
           ...(await code("control")),
-          bindings: { CONTROL_TOKEN: control.token },
+          bindings: {
+            CONTROL_TOKEN: control.token,
+            CERTIFICATES: (control.certificates ?? []).join(","),
+            EDGE_ADDRESSES: "127.0.0.1",
+          },
           kvNamespaces: { SNAPSHOTS: KV },
           durableObjects: objects(["CONFIG", "FLEET"], { scriptName: "state" }),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],

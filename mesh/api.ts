@@ -55,7 +55,10 @@ export type ChangeResult = ResourceRef & {
   readonly after?: Resource;
 };
 
-/** `GET /v1/resources?kind=&namespace=&name=` (each optional; kind by its exact name) */
+/**
+ * `GET /v1/resources?kind=&namespace=&name=` (each optional; kind by its exact name). Each item with its `status`, where its
+ * kind has one; the built-in GatewayClass where `kind` asks for classes.
+ */
 export type ResourcesResponse = { readonly epoch: number; readonly items: readonly Resource[] };
 
 /** `GET /v1/history?limit=&before=` newest first; `before` an epoch, to turn the page. */

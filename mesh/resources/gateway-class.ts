@@ -28,3 +28,10 @@ export const gatewayClass = defineKind(
 /** Gateways of a class with this controller are ours; so are those of the built-in class `selvedge`. */
 export const CONTROLLER_NAME = "mesh.selvedge.dev/edge";
 export const BUILT_IN_CLASS = "selvedge";
+/** As it is shown to who asks for it. */
+export const BUILT_IN = {
+  apiVersion: `${GATEWAY_API}/v1`,
+  kind: "GatewayClass",
+  metadata: { name: BUILT_IN_CLASS },
+  spec: { controllerName: CONTROLLER_NAME, description: "the edge" },
+} as const;

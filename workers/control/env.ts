@@ -4,6 +4,10 @@ export type Env = {
   readonly SNAPSHOTS: KVNamespace;
   readonly CONFIG: DurableObjectNamespace<ConfigObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
+  /** `namespace/name` of the Secrets for which the platform holds a certificate, with commas between. */
+  readonly CERTIFICATES?: string;
+  /** Host names or IP addresses at which the edge answers, with commas between: what a Gateway's status shows. */
+  readonly EDGE_ADDRESSES?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */
   readonly CONTROL_TOKEN?: string;
 };

@@ -5,11 +5,13 @@ import { recompiled } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { historyQuery, noQuery, queryOf, resourcesQuery } from "./request.ts";
 import { meshInForce, publishedText } from "./snapshot.ts";
+import { withStatus } from "./status.ts";
 
 export async function resources(request: Request, env: Env): Promise<Response> {
   const { kind, namespace, name } = queryOf(request, resourcesQuery);
-  const { epoch, resources: all } = await meshInForce(env);
-  const items = all.filter(
+  const mesh = await meshInForce(env);
+  const { epoch } = mesh;
+  const items = withStatus(env, mesh, kind).filter(
     (resource) =>
       (kind === undefined || resource.kind === kind) &&
       (namespace === undefined || resource.metadata.namespace === namespace) &&

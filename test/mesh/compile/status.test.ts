@@ -558,12 +558,9 @@ it("counts as attached exactly the routes that the tables have", () => {
         const status = found.get(key) as unknown as GatewayStatus;
         const shownAs = status.listeners.find(({ name }) => name === listener.name);
         if (!shownAs) throw new Error(`no status of listener ${listener.name} of ${key}`);
-        if (shown(shownAs, "Accepted")[0] !== "Accepted=True/Accepted") {
-          expect(shownAs.attachedRoutes).toBe(0);
-          continue;
-        }
+        const takesTraffic = shown(shownAs, "Accepted")[0] === "Accepted=True/Accepted";
         const compiledTo = snapshot.listeners.find(
-          ({ port, hostname: host }) => port === listener.port && host === (listener.hostname ?? ""),
+          ({ port, hostname: host }) => takesTraffic && port === listener.port && host === (listener.hostname ?? ""),
         );
         const tables = Object.values(compiledTo?.hosts ?? {}).flatMap((table) => Object.values(table.prefix).flat());
         const reached = new Set(tables.map(({ rule }) => snapshot.rules[rule]?.route));
