@@ -1,5 +1,6 @@
 /** What `get` shows of each kind, after its name: the columns of kubectl where it has them. */
 import type { Resource } from "../mesh/resources/resource.ts";
+import { conditionIn, type Fields, join, list, statusOf, text, verdictsOf } from "./fields.ts";
 
 export type ResourceColumn = {
   readonly header: string;
@@ -7,13 +8,6 @@ export type ResourceColumn = {
   readonly wide?: true;
 };
 
-/** A stored resource was valid when it came in; what a later version added shows as `-`, never as a crash. */
-type Fields = Readonly<Record<string, unknown>>;
-
-const fields = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
-const list = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map(fields) : []);
-const text = (value: unknown): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
-const join = (parts: readonly string[]): string => [...new Set(parts.filter(Boolean))].join(",");
 const refs = (value: unknown, kind: string): string =>
   join(
     list(value).map(
@@ -28,6 +22,46 @@ const backends = (spec: Fields): string =>
       .map((ref) => `${text(ref["name"])}${ref["port"] ? `:${text(ref["port"])}` : ""}`),
   );
 
+/** Of the resource itself. */
+const condition = (type: string): ResourceColumn => ({
+  header: type.toUpperCase(),
+  cell: (_spec, resource) => conditionIn(list(statusOf(resource)["conditions"]), type),
+});
+/** Of a route by its parents, of a policy by its targets: one word where they agree, else how many say True. */
+const accepted: ResourceColumn = {
+  header: "ACCEPTED",
+  cell: (_spec, resource) => {
+    const said = verdictsOf(resource).map(({ conditions }) => conditionIn(conditions, "Accepted"));
+    const agreed = new Set(said);
+    return agreed.size > 1 ? `${said.filter((each) => each === "True").length}/${said.length}` : join(said);
+  },
+};
+/** Why not, of whatever is not as it should be. */
+const reason: ResourceColumn = {
+  header: "REASON",
+  cell: (_spec, resource) =>
+    join(
+      verdictsOf(resource)
+        .flatMap(({ conditions }) => conditions)
+        .filter((one) => one["status"] !== (one["type"] === "PartiallyInvalid" ? "False" : "True"))
+        .map((one) => text(one["reason"])),
+    ),
+  wide: true,
+};
+/** Side by side with LISTENERS. */
+const attachedRoutes: ResourceColumn = {
+  header: "ATTACHED ROUTES",
+  cell: (_spec, resource) =>
+    list(statusOf(resource)["listeners"])
+      .map((each) => text(each["attachedRoutes"]))
+      .join(","),
+};
+const addresses: ResourceColumn = {
+  header: "ADDRESS",
+  cell: (_spec, resource) => join(list(statusOf(resource)["addresses"]).map((each) => text(each["value"]))),
+  wide: true,
+};
+
 const targets: ResourceColumn = { header: "TARGETS", cell: (spec) => refs(spec["targetRefs"], "") };
 const listeners: ResourceColumn = {
   header: "LISTENERS",
@@ -40,15 +74,31 @@ const listenerHosts: ResourceColumn = {
 };
 
 const COLUMNS: Readonly<Record<string, readonly ResourceColumn[]>> = {
-  GatewayClass: [{ header: "CONTROLLER", cell: (spec) => text(spec["controllerName"]) }],
-  Gateway: [{ header: "CLASS", cell: (spec) => text(spec["gatewayClassName"]) }, listeners, listenerHosts],
-  ListenerSet: [{ header: "PARENT", cell: (spec) => refs([spec["parentRef"]], "Gateway") }, listeners, listenerHosts],
+  GatewayClass: [{ header: "CONTROLLER", cell: (spec) => text(spec["controllerName"]) }, condition("Accepted")],
+  Gateway: [
+    { header: "CLASS", cell: (spec) => text(spec["gatewayClassName"]) },
+    addresses,
+    listeners,
+    listenerHosts,
+    condition("Programmed"),
+    attachedRoutes,
+  ],
+  ListenerSet: [
+    { header: "PARENT", cell: (spec) => refs([spec["parentRef"]], "Gateway") },
+    listeners,
+    listenerHosts,
+    condition("Accepted"),
+    condition("Programmed"),
+    attachedRoutes,
+  ],
   HTTPRoute: [
     {
       header: "HOSTNAMES",
       cell: (spec) => (Array.isArray(spec["hostnames"]) ? join(spec["hostnames"].map(text)) : "") || "*",
     },
     { header: "PARENTS", cell: (spec) => refs(spec["parentRefs"], "Gateway") },
+    accepted,
+    reason,
     { header: "RULES", cell: (spec) => String(list(spec["rules"]).length), wide: true },
     { header: "BACKENDS", cell: backends, wide: true },
   ],
@@ -99,10 +149,16 @@ const COLUMNS: Readonly<Record<string, readonly ResourceColumn[]>> = {
   ],
 };
 
-/** The kind's own columns; a policy shows what it is attached to. */
+const ROUTE_COLUMNS: readonly ResourceColumn[] = [
+  { header: "PARENTS", cell: (spec) => refs(spec["parentRefs"], "Gateway") },
+  accepted,
+  reason,
+];
+
+/** The kind's own columns; a policy, or a route of another kind, shows what it is attached to. */
 export function columnsOf(kind: string, wide: boolean): readonly ResourceColumn[] {
   const columns = Object.hasOwn(COLUMNS, kind) ? COLUMNS[kind] : undefined;
-  return (columns ?? (kind.endsWith("Policy") ? [targets] : [])).filter((column) => wide || !column.wide);
+  return (
+    columns ?? (kind.endsWith("Policy") ? [targets, accepted, reason] : kind.endsWith("Route") ? ROUTE_COLUMNS : [])
+  ).filter((column) => wide || !column.wide);
 }
-
-export const specOf = (resource: Resource): Fields => fields(resource["spec"]);

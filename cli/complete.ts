@@ -64,6 +64,7 @@ async function operands(command: Command, positionals: readonly string[], flags:
   if (subcommands.length > 0) return subcommands;
   switch (command.name()) {
     case "get":
+    case "describe":
     case "delete":
       return positionals[0] === undefined ? kindNames() : resourceNames(positionals[0], flags);
     case "analyze":

@@ -9,6 +9,7 @@ import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { contextCommand } from "./commands/context.ts";
 import { deleteCommand } from "./commands/delete.ts";
+import { describeCommand } from "./commands/describe.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -37,6 +38,7 @@ for (const add of [
   applyCommand,
   diffCommand,
   getCommand,
+  describeCommand,
   deleteCommand,
   analyzeCommand,
   historyCommand,

@@ -123,7 +123,11 @@ async function show(
 }
 
 async function tableOf({ kind, items }: Group, options: Options, prefixed: boolean): Promise<string> {
-  const [{ columnsOf, specOf }, { objectName }] = await Promise.all([import("../columns.ts"), import("../kinds.ts")]);
+  const [{ columnsOf }, { specOf }, { objectName }] = await Promise.all([
+    import("../columns.ts"),
+    import("../fields.ts"),
+    import("../kinds.ts"),
+  ]);
   const now = Date.now();
   const columns: Column<Resource>[] = [
     ...(options.allNamespaces && kind.namespaced

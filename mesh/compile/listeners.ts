@@ -20,7 +20,7 @@ export type ListenerFact = {
 };
 
 /** A set that attached has a Gateway and no refusal. Without either, its Gateway is another controller's. */
-export type SetFact = { readonly gateway?: Item<"Gateway">; readonly refusal?: Refusal };
+type SetFact = { readonly gateway?: Item<"Gateway">; readonly refusal?: Refusal };
 
 export type Listeners = {
   /** Every listener in order of precedence, those that are refused included. */

@@ -1,6 +1,8 @@
 /** The mesh that the tests look at: two services, a split, an edge that is well and one that is not. */
 import type { ChangeResponse, EdgesResponse, HistoryResponse, ResourcesResponse } from "../../mesh/api.ts";
-import type { Resource } from "../../mesh/resources/resource.ts";
+import { compile } from "../../mesh/compile/compile.ts";
+import { statuses } from "../../mesh/compile/status.ts";
+import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import type { Answer, Asked, Script } from "./fake-control.ts";
 
 const HOUR = 3_600_000;
@@ -13,7 +15,7 @@ export const resources = (): Resource[] => [
   {
     apiVersion: "gateway.networking.k8s.io/v1",
     kind: "Gateway",
-    metadata: { name: "public", namespace: "shop", creationTimestamp: ago(72) },
+    metadata: { name: "public", namespace: "shop", creationTimestamp: ago(72), generation: 2 },
     spec: {
       gatewayClassName: "selvedge",
       listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: "shop.example" }],
@@ -88,10 +90,14 @@ export const resources = (): Resource[] => [
 function resourcesAnswer({ path }: Asked): Answer {
   const query = new URL(path, "http://control").searchParams;
   const fits = (key: string, value: string | undefined) => !query.has(key) || query.get(key) === value;
-  const items = resources().filter(
-    ({ kind, metadata: { namespace, name } }) =>
-      fits("kind", kind) && fits("namespace", namespace) && fits("name", name),
-  );
+  const all = resources();
+  const found = statuses(compile(all).facts, { certificates: [], addresses: ["shop.example"] });
+  const items = all
+    .filter(
+      ({ kind, metadata: { namespace, name } }) =>
+        fits("kind", kind) && fits("namespace", namespace) && fits("name", name),
+    )
+    .map((item) => ({ ...item, ...(found.has(keyOf(item)) && { status: found.get(keyOf(item)) }) }));
   return { body: { epoch: 12, items } satisfies ResourcesResponse };
 }
 
