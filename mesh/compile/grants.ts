@@ -1,7 +1,7 @@
 import type { Item, Model } from "./model.ts";
 
 type Referrer = { readonly group: string; readonly kind: string; readonly namespace: string };
-type Referred = Referrer & { readonly name: string };
+export type Referred = Referrer & { readonly name: string };
 
 /** Whether `from` may refer to `to`: always within a namespace, else where a ReferenceGrant beside `to` says so. */
 export type Grants = (from: Referrer, to: Referred) => boolean;

@@ -6,7 +6,7 @@ export type Resource = {
   readonly [field: string]: unknown;
 };
 
-type Metadata = {
+export type Metadata = {
   readonly name: string;
   /** Absent on cluster-wide kinds only. */
   readonly namespace?: string;

@@ -35,6 +35,14 @@ type Judged = {
   readonly failures: readonly Failure[];
 };
 
+/** "These Secrets exist though no manifest has them" (the cases' README). */
+const CERTIFICATES: readonly string[] = [
+  ...["tls-validity-checks", "tls-checks", "tls-passthrough-checks", "tls-terminate-checks"].map(
+    (name) => `gateway-conformance-infra/${name}-certificate`,
+  ),
+  "gateway-conformance-web-backend/certificate",
+];
+
 /** Runs `cases`, whose manifests are in `folder`, and tells each verdict as it falls. */
 export async function run(folder: string, cases: readonly Case[], tell: (verdict: Verdict) => void): Promise<void> {
   const manifests = new Manifests(folder);
@@ -48,7 +56,12 @@ export async function run(folder: string, cases: readonly Case[], tell: (verdict
     workloads.instances.map(({ address }) => address),
   );
   const port = await freePort();
-  const mesh = await bootMesh({ dir, control: { port, token: TOKEN }, edges: sockets.edges, lookEveryMs: 50 });
+  const mesh = await bootMesh({
+    dir,
+    control: { port, token: TOKEN, certificates: CERTIFICATES },
+    edges: sockets.edges,
+    lookEveryMs: 50,
+  });
   try {
     const running = new Running(controlClient(port, []), manifests, workloads, sockets);
     for (const one of cases) {

@@ -6,23 +6,13 @@ import { type ParentReference, parentReference } from "../../resources/parts.ts"
 import { type Resource, titleOf } from "../../resources/resource.ts";
 import type { Facts } from "../compile.ts";
 import type { Item, Refusal } from "../model.ts";
+import type { Target } from "../policies.ts";
 import { type Condition, judge } from "./condition.ts";
 
 type Problems = ReadonlyMap<string, readonly Problem[]>;
 
 export function httpRouteStatus(facts: Facts, problems: Problems, route: Item<"HTTPRoute">) {
   const say = judge(route);
-  const unresolved = unresolvedRefs(facts, route);
-  const partial = uncarriedParts(problems, route, unresolved);
-  const common = [
-    unresolved[0]
-      ? say("ResolvedRefs", false, unresolved[0].reason, messagesOf(unresolved))
-      : say("ResolvedRefs", true, "ResolvedRefs"),
-    // The specification wants these words first, whatever of a rule is dropped.
-    ...(partial.length > 0
-      ? [say("PartiallyInvalid", true, "UnsupportedValue", `Dropped Rule parts: ${messagesOf(partial)}`)]
-      : []),
-  ];
   return {
     parents: (facts.parents.get(route) ?? []).flatMap((fact) => {
       if (fact.kind === "foreign") return [];
@@ -30,7 +20,17 @@ export function httpRouteStatus(facts: Facts, problems: Problems, route: Item<"H
         fact.kind === "attached"
           ? say("Accepted", true, "Accepted")
           : say("Accepted", false, fact.refusal.reason, fact.refusal.message);
-      return [parentStatus(route.metadata.namespace, fact.parent, [accepted, ...common])];
+      const unresolved = unresolvedRefs(facts, route, throughOf(route, fact.parent));
+      const resolved = unresolved[0]
+        ? say("ResolvedRefs", false, unresolved[0].reason, messagesOf(unresolved))
+        : say("ResolvedRefs", true, "ResolvedRefs");
+      const partial = uncarriedParts(problems, route, unresolved);
+      // The specification wants these words first, whatever of a rule is dropped.
+      const dropped =
+        partial.length > 0
+          ? [say("PartiallyInvalid", true, "UnsupportedValue", `Dropped Rule parts: ${messagesOf(partial)}`)]
+          : [];
+      return [parentStatus(route.metadata.namespace, fact.parent, [accepted, resolved, ...dropped])];
     }),
   };
 }
@@ -55,8 +55,12 @@ const parentStatus = (namespace: string, parent: ParentReference, conditions: re
   conditions,
 });
 
+/** What may be referred to without a grant, since the route is reached through it. */
+const throughOf = (route: Item<"HTTPRoute">, { kind, namespace = route.metadata.namespace, name }: ParentReference) =>
+  kind === "Service" ? [{ kind, namespace, name }] : [];
+
 /** Every reference of the route that leads nowhere, mirrors included, in order. */
-function unresolvedRefs({ destinations }: Facts, route: Item<"HTTPRoute">): Refusal[] {
+function unresolvedRefs({ destinations }: Facts, route: Item<"HTTPRoute">, through: readonly Target[]): Refusal[] {
   return route.spec.rules.flatMap((rule, index) => {
     const path = `spec.rules[${index}]`;
     const lists = [
@@ -74,7 +78,7 @@ function unresolvedRefs({ destinations }: Facts, route: Item<"HTTPRoute">): Refu
       ),
     ];
     return refs.flatMap(({ ref, path: at }) => {
-      const found = destinations.refer(route, ref, at);
+      const found = destinations.refer(route, ref, at, through);
       return "reason" in found ? [found] : [];
     });
   });

@@ -379,6 +379,18 @@ describe("an HTTPRoute", () => {
     expect(shown(parent, "Accepted", "ResolvedRefs")).toEqual(["Accepted=True/Accepted", `ResolvedRefs=${expected}`]);
   });
 
+  it("of a Service's consumer may name that Service without a grant, and through a Gateway may not", () => {
+    const consumer = route("shop", {
+      parentRefs: [{ group: "", kind: "Service", name: "s", namespace: "away" }, { name: "front" }],
+      rules: [{ backendRefs: [{ name: "s", namespace: "away", port: 80 }] }],
+    });
+    const parents = routeOf(front(), service("s", { ports: [{ port: 80 }] }, { namespace: "away" }), consumer);
+    expect(parents.map((parent) => shown(parent))).toEqual([
+      FINE,
+      ["Accepted=True/Accepted", "ResolvedRefs=False/RefNotPermitted"],
+    ]);
+  });
+
   it("is partially invalid where a part of a rule cannot be carried, and says which", () => {
     const extension = { type: "ExtensionRef", extensionRef: { group: "a.example", kind: "Filter", name: "f" } };
     const rules = [{ backendRefs: [to("b")] }, { backendRefs: [to("b")], filters: [extension] }];
