@@ -173,7 +173,6 @@ const backendRef = backendObjectReference.extend({
   weight: z.int().min(0).max(1_000_000).default(1),
   filters: z.array(filter).max(16).default([]),
 });
-export type BackendRef = z.output<typeof backendRef>;
 /** What a backendRef and a mirror have in common. */
 export type ObjectReference = z.output<typeof backendObjectReference>;
 
