@@ -110,7 +110,7 @@ export const isNamed = (matcher: Matcher, port: number, host: string): boolean =
 function listenerOf(matcher: Matcher, port: number, host: string) {
   const listeners = matcher.listeners.get(port);
   if (!listeners) return undefined;
-  for (const hostname of lessAndLessSpecific(host)) {
+  for (let hostname: string | undefined = host; hostname !== undefined; hostname = lessSpecific(hostname)) {
     const hosts = listeners.get(hostname);
     if (hosts) return { hostname, hosts };
   }
@@ -118,7 +118,7 @@ function listenerOf(matcher: Matcher, port: number, host: string) {
 }
 
 function matchHosts(matcher: Matcher, hosts: Hosts, host: string, subject: Subject): Match | undefined {
-  for (const name of lessAndLessSpecific(host)) {
+  for (let name: string | undefined = host; name !== undefined; name = lessSpecific(name)) {
     const table = hosts.get(name);
     const match = table && matchTable(matcher, table, subject);
     if (match) return match;
@@ -195,10 +195,9 @@ function patternOf({ patterns }: Matcher, text: string): Pattern {
 /** RFC 1035; what is longer names nothing, and is not worth cutting up label by label. */
 const MAX_HOST_LENGTH = 253;
 
-/** `a.b.c`, `*.b.c`, `*.c`, and the empty name that stands for any host. */
-function* lessAndLessSpecific(host: string): Generator<string> {
-  yield host;
-  if (host.length <= MAX_HOST_LENGTH)
-    for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) yield `*${host.slice(dot)}`;
-  yield "";
+/** After `a.b.c` comes `*.b.c`, then `*.c`, then the empty name that stands for any host, then nothing. */
+function lessSpecific(name: string): string | undefined {
+  if (name === "") return undefined;
+  const dot = name.length <= MAX_HOST_LENGTH ? name.indexOf(".", name.startsWith("*") ? 2 : 0) : -1;
+  return dot === -1 ? "" : `*${name.slice(dot)}`;
 }

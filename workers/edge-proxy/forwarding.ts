@@ -40,11 +40,11 @@ export function requestHeaders(request: Request, url: URL, { client, scheme }: C
   const upgrade = headers.get("upgrade");
   clean(headers);
   if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
-  append(headers, "via", VIA);
-  if (client !== "") append(headers, "x-forwarded-for", client);
+  headers.append("via", VIA);
+  if (client !== "") headers.append("x-forwarded-for", client);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", scheme);
-  append(headers, "forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${scheme}`);
+  headers.append("forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${scheme}`);
   return headers;
 }
 
@@ -63,11 +63,6 @@ function clean(headers: Headers): void {
       if (option !== "upgrade" && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
     }
   for (const name of NEVER_PASSED_ON) headers.delete(name);
-}
-
-function append(headers: Headers, name: string, value: string): void {
-  const before = headers.get(name);
-  headers.set(name, before === null || before === "" ? value : `${before}, ${value}`);
 }
 
 /** RFC 7239 §6: an IPv6 address stands quoted and in brackets. */

@@ -1,35 +1,22 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
-import type { Ingress } from "./address.ts";
 import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
+import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
-import { DEFAULT_PORT, type Outside } from "./layer.ts";
+import type { Outside } from "./layer.ts";
 import { deny } from "./proxy.ts";
 import { coldStart, look, type Stores } from "./snapshot.ts";
 import { within } from "./within.ts";
 
-export interface Env {
+export interface Env extends Vars {
   readonly SNAPSHOTS: KVNamespace;
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly EDGE_NAME: string;
-  readonly MESH_DOMAIN: string;
-  /** How often an isolate that has traffic looks for a newer snapshot, in milliseconds. */
-  readonly LOOK_EVERY_MS: string;
-  /** The header in which the runtime names the client, or, where it has none, the one address that clients have. */
-  readonly CLIENT_ADDRESS: string;
-  /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
-  readonly LISTENER_PORT: string;
-  /** The scheme that clients speak to this socket, `http` or `https`; empty takes it from the request's URL. */
-  readonly LISTENER_SCHEME: string;
   /** `namespace/name` of the Gateway that this deployment stands for; empty for all of them. */
   readonly GATEWAY: string;
-  /** The namespace whose workloads alone call this deployment; empty when callers are not told apart. */
-  readonly CALLER: string;
-  /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
-  readonly HOST_PRESERVING: string;
 }
 
 const RESERVED = "/.well-known/selvedge/";
@@ -39,19 +26,20 @@ const WAIT_AFTER_IDLE_MS = 250;
 const LOOK_LIMIT_MS = 10_000;
 
 let isolate: Isolate | undefined;
-/** `HOST_PRESERVING`, read once. */
-let transports: Readonly<Record<string, string>> | undefined;
+let deployment: Deployment | undefined;
 
 export default {
   async fetch(request, env, context): Promise<Response> {
     const mine = (isolate ??= newIsolate(crypto.randomUUID()));
+    const { ingress, hostPreserving, lookEveryMs } = (deployment ??= deploymentOf(env));
     const url = new URL(request.url);
-    const waiting = refresh(mine, env, request, context);
+    const waiting = refresh(mine, lookEveryMs, env, request, context);
     if (waiting) await waiting;
     if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
     const { active } = mine;
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
-    const response = await active.run(request, url, outside(mine, env, context), ingress(request, url, env));
+    const touched = outside(mine, hostPreserving, env, context);
+    const response = await active.run(request, url, touched, ingress(request, url));
     // Said on every answer, since nobody reads the logs of a mesh that seems to work.
     if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
     return response;
@@ -59,11 +47,17 @@ export default {
 } satisfies ExportedHandler<Env>;
 
 /** Makes sure that there is a snapshot if there can be one, and that it does not grow old. Nearly always nothing to wait for. */
-function refresh(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> | undefined {
+function refresh(
+  mine: Isolate,
+  lookEveryMs: number,
+  env: Env,
+  request: Request,
+  context: ExecutionContext,
+): Promise<void> | undefined {
   if (!mine.active) return begin(mine, env, request, context);
   const now = Date.now();
   const age = now - mine.lookedAt;
-  if (age < Number(env.LOOK_EVERY_MS) || now < mine.lookingUntil) return undefined;
+  if (age < lookEveryMs || now < mine.lookingUntil) return undefined;
   mine.lookingUntil = now + LOOK_LIMIT_MS;
   const looking = look(mine, stores(env, request)).finally(() => {
     mine.lookedAt = Date.now();
@@ -91,7 +85,12 @@ function stores(env: Env, { cf }: Request): Stores {
   };
 }
 
-function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
+function outside(
+  mine: Isolate,
+  hostPreserving: Deployment["hostPreserving"],
+  env: Env,
+  context: ExecutionContext,
+): Outside {
   return {
     now: Date.now,
     random: Math.random,
@@ -99,7 +98,7 @@ function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
     fetch: (url, init) => fetch(url, init),
     binding: (name) => bindingOf(env, name),
     hostPreserving: (origin) => {
-      const name = (transports ??= JSON.parse(env.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>)[origin];
+      const name = hostPreserving[origin];
       return name === undefined ? undefined : bindingOf(env, name);
     },
     breaker: (circuit) => env.BREAKER.getByName(circuit),
@@ -114,17 +113,6 @@ function outside(mine: Isolate, env: Env, context: ExecutionContext): Outside {
 
 const bindingOf = (env: Env, name: string): Fetcher | undefined =>
   (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name];
-
-function ingress({ headers }: Request, { port, protocol }: URL, env: Env): Ingress {
-  const scheme = (env.LISTENER_SCHEME || protocol.slice(0, -1)) === "https" ? "https" : "http";
-  return {
-    scheme,
-    port: Number(env.LISTENER_PORT) || Number(port) || DEFAULT_PORT[scheme],
-    caller: env.CALLER,
-    domain: env.MESH_DOMAIN,
-    client: /^[\d.]+$|:/.test(env.CLIENT_ADDRESS) ? env.CLIENT_ADDRESS : (headers.get(env.CLIENT_ADDRESS) ?? ""),
-  };
-}
 
 /** For load balancers and people: what this isolate runs. Nothing that a stranger may not know. */
 function reserved(path: string, { active }: Isolate): Response {

@@ -1,0 +1,47 @@
+/** What a deployment's vars say, read once an isolate; docs/operating.md tells what each is for. */
+import type { Ingress } from "./address.ts";
+import { DEFAULT_PORT } from "./layer.ts";
+
+export type Vars = {
+  readonly MESH_DOMAIN: string;
+  /** How often an isolate that has traffic looks for a newer snapshot, in milliseconds. */
+  readonly LOOK_EVERY_MS: string;
+  /** The header in which the runtime names the client, or, where it has none, the one address that clients have. */
+  readonly CLIENT_ADDRESS: string;
+  /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
+  readonly LISTENER_PORT: string;
+  /** The scheme that clients speak to this socket, `http` or `https`; empty takes it from the request's URL. */
+  readonly LISTENER_SCHEME: string;
+  /** The namespace whose workloads alone call this deployment; empty when callers are not told apart. */
+  readonly CALLER: string;
+  /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
+  readonly HOST_PRESERVING: string;
+};
+
+export type Deployment = {
+  readonly lookEveryMs: number;
+  /** By the origin of an endpoint. */
+  readonly hostPreserving: Readonly<Record<string, string>>;
+  /** What the connection of a request is. */
+  readonly ingress: (request: Request, url: URL) => Ingress;
+};
+
+export function deploymentOf(vars: Vars): Deployment {
+  const { MESH_DOMAIN: domain, CALLER: caller, CLIENT_ADDRESS: address } = vars;
+  const port = Number(vars.LISTENER_PORT);
+  const isAddress = /^[\d.]+$|:/.test(address);
+  return {
+    lookEveryMs: Number(vars.LOOK_EVERY_MS),
+    hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
+    ingress: ({ headers }, url) => {
+      const scheme = (vars.LISTENER_SCHEME || url.protocol.slice(0, -1)) === "https" ? "https" : "http";
+      return {
+        scheme,
+        port: port || Number(url.port) || DEFAULT_PORT[scheme],
+        caller,
+        domain,
+        client: isAddress ? address : (headers.get(address) ?? ""),
+      };
+    },
+  };
+}
