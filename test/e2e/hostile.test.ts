@@ -37,13 +37,21 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
   mesh = await testMesh();
   await mesh.control.applied(
-    backend("up", up.url) + backend("odd", `http://127.0.0.1:${(odd.address() as AddressInfo).port}`),
+    retried + backend("up", up.url) + backend("odd", `http://127.0.0.1:${(odd.address() as AddressInfo).port}`),
   );
 });
 afterAll(async () => {
   await mesh?.close();
   await up?.close();
   odd?.close();
+});
+
+// The first of all: no body is watched yet.
+it("a body that broke off is not tried again as if its part were the whole", async () => {
+  for (let time = 0; time < 2; time++)
+    expect(
+      await send("PUT / HTTP/1.1\r\nHost: retried.test\r\nContent-Length: 10\r\n\r\nabc", { halfClose: true }),
+    ).toMatch(/^HTTP\/1.1 400 [\s\S]*selvedge-cause: request-broken/);
 });
 
 it.each([
@@ -71,6 +79,22 @@ it.each(Object.keys(ODD))("an upstream that answers %s, which is no answer, is i
   const { status, headers } = await ask({ port: mesh.edge, path: `/~odd.shop${path}` });
   expect([status, headers["selvedge-cause"]]).toEqual([502, "upstream-invalid"]);
 });
+
+const retried = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: web, namespace: shop }
+spec: { gatewayClassName: selvedge, listeners: [{ name: http, protocol: HTTP, port: 80, hostname: retried.test }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: retried, namespace: shop }
+spec:
+  parentRefs: [{ name: web }]
+  rules:
+    - retry: { attempts: 2, codes: [503] }
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: up }]
+---`;
 
 const backend = (name: string, url: string): string => `
 apiVersion: mesh.selvedge.dev/v1alpha1
