@@ -1,6 +1,6 @@
 /** Which control plane a command speaks to, with which token, and whether it is safe to send it there. */
 import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { contextNamed, readContexts } from "./contexts.ts";
 import { Failure, usage } from "./failure.ts";
 
@@ -74,7 +74,11 @@ async function readLocal(path: string, text: string): Promise<Connection> {
   } catch {
     local = null;
   }
-  if (typeof local?.control !== "string" || typeof local.tokenFile !== "string" || isAbsolute(local.tokenFile))
+  if (
+    typeof local?.control !== "string" ||
+    typeof local.tokenFile !== "string" ||
+    basename(local.tokenFile) !== local.tokenFile
+  )
     throw new Failure(`${path}: not what npm start writes; run npm start again, or delete it`);
   const url = controlUrl(local.control, path);
   // The file may have come with someone else's repository: it must not be able to send what it names to a stranger.
@@ -87,7 +91,10 @@ async function readToken(path: string): Promise<string> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new Failure(`the token file ${path} cannot be read (${error.code ?? error.message})`);
   });
-  return text.trim();
+  const token = text.trim();
+  // Anything else is no token, and would go out in a header, or be shown in the error about one.
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new Failure(`the token file ${path} does not hold a token`);
+  return token;
 }
 
 /** Throws a usage Failure for anything but an http or https URL; `from` says where it was written. */

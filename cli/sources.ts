@@ -16,7 +16,7 @@ export async function readSources(paths: readonly string[]): Promise<SourceFile[
       const key = name === STDIN ? name : resolve(name);
       if (seen.has(key)) continue;
       seen.add(key);
-      files.push({ name, text: name === STDIN ? await readStdin() : await readFile(name, "utf8") });
+      files.push({ name, text: name === STDIN ? await readStdin() : await readText(name) });
     }
   }
   return files;
@@ -34,6 +34,15 @@ async function filesOf(path: string): Promise<string[]> {
     .sort(compareText);
   if (names.length === 0) throw new Failure(`${path}: no *.yaml, *.yml or *.json in this directory`);
   return names;
+}
+
+async function readText(name: string): Promise<string> {
+  try {
+    return await readFile(name, "utf8");
+  } catch (error) {
+    // A link to nowhere, a file that is another's, one that no string can hold.
+    throw new Failure(`${name}: cannot be read (${(error as Error).message})`);
+  }
 }
 
 async function readStdin(): Promise<string> {

@@ -8,6 +8,8 @@ export type StoredMesh = Pointer & { readonly bodies: readonly string[] };
 export type Commit = {
   /** The epoch that these changes were worked out on. */
   readonly base: number;
+  /** The new epoch is later than this one as well: what edges already have from a log that was lost. Default 0. */
+  readonly above?: number;
   /** SHA-256 of the snapshot that the resources compile to. */
   readonly hash: string;
   readonly author: string;
@@ -66,13 +68,13 @@ export class ConfigObject extends DurableObject {
   }
 
   /** Appends an epoch if `base` is still the one in force: of two commits on one base, exactly one lands. */
-  async commit({ base, puts, deletes, ...entry }: Commit): Promise<Committed> {
+  async commit({ base, above = 0, puts, deletes, ...entry }: Commit): Promise<Committed> {
     // Hashing awaits, so it comes first: from the comparison to the last row nothing may come between.
     const hashed = await Promise.all(puts.map(async ({ key, body }) => ({ key, body, hash: await sha256(body) })));
     return this.ctx.storage.transactionSync(() => {
       const head = this.head();
       if (head.epoch !== base) return { ok: false, epoch: head.epoch };
-      const epoch = base + 1;
+      const epoch = Math.max(base, above) + 1;
       const { hash, author, message, at, created, configured, deleted } = entry;
       this.#sql.exec(
         "INSERT INTO epochs (epoch, hash, author, message, at, created, configured, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

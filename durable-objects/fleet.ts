@@ -38,6 +38,11 @@ export class FleetObject extends DurableObject {
     if (newest(known, pointer) !== known) this.ctx.storage.kv.put<Pointer>("pointer", pointer);
   }
 
+  /** The newest epoch that was announced, or that an edge reported within `SILENT_AFTER_MS`; 0 for none. */
+  newestEpoch(): number {
+    return Math.max(this.#pointer().epoch, ...this.edges().map(({ epoch }) => epoch));
+  }
+
   /** The edges that reported in within `SILENT_AFTER_MS`, by name, then id. */
   edges(): readonly EdgeStatus[] {
     const now = Date.now();

@@ -105,8 +105,11 @@ export type Pointer = { readonly epoch: number; readonly hash: string };
 /** `GET /v1/snapshot`: the compiled snapshot in force, as its canonical text. */
 export type SnapshotResponse = Pointer & { readonly text: string };
 
-/** `POST /v1/publish`: what was missing, corrupt or old in KV and has been written again. */
-export type PublishResponse = Pointer & { readonly mended: readonly ("snapshot" | "pointer")[] };
+/**
+ * `POST /v1/publish`: what was missing, corrupt or old in KV and has been written again; `epoch` when the log had to go on above
+ * epochs that it has lost.
+ */
+export type PublishResponse = Pointer & { readonly mended: readonly ("epoch" | "snapshot" | "pointer")[] };
 
 /** `GET /v1/check` */
 export type CheckResponse = { readonly checks: readonly Check[] };

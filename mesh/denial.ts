@@ -19,6 +19,7 @@ export type Denial =
   | { readonly cause: "loop-detected" }
   | { readonly cause: "method-not-carried" }
   | { readonly cause: "body-not-carried" }
+  | { readonly cause: "request-broken" }
   | { readonly cause: "no-snapshot" }
   | { readonly cause: "internal" };
 
@@ -61,6 +62,8 @@ export function answer(denial: Denial): Answer {
       return say(501, denial, "The runtime cannot pass this method on");
     case "body-not-carried":
       return say(400, denial, "The runtime cannot pass on a GET or HEAD with a body");
+    case "request-broken":
+      return say(400, denial, "The request's body broke off or was malformed");
     case "no-snapshot":
       return say(503, denial, "The edge has no configuration yet", retryAfter(1000));
     case "internal":

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isLoopback } from "../../cli/connection.ts";
@@ -86,13 +86,39 @@ describe("which control plane", () => {
 
   it("does not follow a local.json to another machine", async () => {
     const cwd = folder({
-      ".selvedge/local.json": JSON.stringify({ control: "https://evil.example", tokenFile: "../secret" }),
+      ".selvedge/local.json": JSON.stringify({ control: "https://evil.example", tokenFile: "token" }),
       secret: "x",
     });
     const { stderr, code } = await selvedge("history", { cwd });
     expect(code).toBe(1);
     expect(stderr).toContain("names https://evil.example, and a local control plane is on loopback");
   });
+});
+
+it.each([
+  ["a file outside its folder", "../secret", "not what npm start writes"],
+  ["a file that holds no token", "token", "does not hold a token"],
+])("a local.json that names %s sends and shows nothing of it", async (_, tokenFile, said) => {
+  const text = "root:x:0:0\nuser:x:1:1\n";
+  const cwd = folder({
+    ".selvedge/local.json": JSON.stringify({ control: "http://127.0.0.1:9", tokenFile }),
+    ".selvedge/token": text,
+    secret: text,
+  });
+  const { stdout, stderr, code } = await selvedge("history", { cwd });
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain(said);
+  expect(stderr).not.toContain("root:");
+});
+
+it("a link to nowhere among the files of an apply is named", async () => {
+  const cwd = folder({});
+  symlinkSync("nowhere", join(cwd, "gone.yaml"));
+  const { stderr, code } = await selvedge("apply -f . --control http://127.0.0.1:9", { cwd });
+  expect([code, stderr.split("\n")[0]]).toEqual([
+    1,
+    expect.stringContaining("error: gone.yaml: cannot be read (ENOENT"),
+  ]);
 });
 
 describe("a token over plain http", () => {

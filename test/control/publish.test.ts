@@ -92,6 +92,41 @@ it("leaves KV alone while the Config object is empty: what stands there may be a
   expect(await whole()).toEqual(before);
 });
 
+const forget = () =>
+  runInDurableObject(env.CONFIG.getByName("config"), (_, { storage }) => {
+    for (const table of ["epochs", "changes", "bodies"]) storage.sql.exec(`DELETE FROM ${table}`);
+  });
+const report = { id: "e", name: "edge", colo: "local", hash: "a".repeat(64), source: "kv" } as const;
+
+// Edges take only later epochs than their own: a log that began again at 1 would reach none of them.
+it("goes on above what KV and the fleet know when the Config object was emptied", async () => {
+  await apply(service("cart", 81));
+  await forget();
+  expect(await apply(service("cart"))).toMatchObject({ epoch: 3, problems: [] });
+  expect(await env.FLEET.getByName("fleet").checkIn({ ...report, epoch: 2 })).toMatchObject({ epoch: 3 });
+  expect((await whole()).pointer).toMatch('"epoch":3');
+});
+
+it("goes on above what edges run when the fleet object and KV were emptied as well", async () => {
+  await forget();
+  await SNAPSHOTS.delete("pointer");
+  await runInDurableObject(env.FLEET.getByName("fleet"), (_, { storage }) => void storage.kv.delete("pointer"));
+  await env.FLEET.getByName("fleet").checkIn({ ...report, epoch: 12 });
+  expect(await apply(service("cart"))).toMatchObject({ epoch: 13 });
+});
+
+it("makes what is left of a log that was restored to an earlier state a later epoch", async () => {
+  await apply(service("cart", 81));
+  await runInDurableObject(env.CONFIG.getByName("config"), (_, { storage }) => {
+    storage.sql.exec("DELETE FROM changes WHERE epoch = 2");
+    storage.sql.exec("DELETE FROM epochs WHERE epoch = 2");
+  });
+  expect(await publish()).toEqual({ epoch: 3, hash: applied.hash, mended: ["epoch", "pointer"] });
+  expect(await publish()).toEqual({ epoch: 3, hash: applied.hash, mended: [] });
+  expect((await whole()).snapshot).toBe(text);
+  expect(await env.FLEET.getByName("fleet").newestEpoch()).toBe(3);
+});
+
 it("writes the blob back on a rollback to it", async () => {
   await apply(service("cart", 81));
   await SNAPSHOTS.delete(snapshotKey());

@@ -6,7 +6,7 @@ import { byPlace, type Problem } from "../../mesh/problem.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import { config, type Env } from "./env.ts";
-import { announce, mend, putSnapshot } from "./publish.ts";
+import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
 import { compiled, meshAt, meshInForce } from "./snapshot.ts";
@@ -89,6 +89,7 @@ async function change(
       const { author = "unknown", message = "" } = asked;
       const committed = await config(env).commit({
         base,
+        above: await newestElsewhere(env),
         hash: next.hash,
         author,
         message,

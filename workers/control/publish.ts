@@ -41,15 +41,48 @@ export async function announce(env: Env, committed: Pointer): Promise<readonly P
   return problems;
 }
 
+/**
+ * The newest epoch that anyone else knows of; normally the one in force or an earlier one. It is later when the Config object was
+ * emptied or restored to an earlier state: edges take only later epochs than their own, so the log has to go on above it.
+ */
+export async function newestElsewhere(env: Env): Promise<number> {
+  return Math.max(...(await Promise.all([newestOfFleet(env), newestInKv(env)])));
+}
+
+async function newestOfFleet(env: Env): Promise<number> {
+  try {
+    return await fleet(env).newestEpoch();
+  } catch (error) {
+    console.error(error);
+    return 0;
+  }
+}
+
+/** By a listing first: reading a missing key makes KV remember it as missing for a minute. */
+async function newestInKv(env: Env): Promise<number> {
+  try {
+    const { keys } = await env.SNAPSHOTS.list({ prefix: POINTER_KEY, limit: 1 });
+    return keys.length === 0 ? 0 : (parsePointer(await env.SNAPSHOTS.get(POINTER_KEY))?.epoch ?? 0);
+  } catch (error) {
+    console.error(error);
+    return 0;
+  }
+}
+
 /** Makes KV and the fleet say what the Config object says. Does nothing before the first apply. */
 export async function publish(env: Env): Promise<PublishResponse> {
+  // Before the head, so that an apply in between cannot make the fleet seem ahead.
+  const heard = await newestOfFleet(env);
   const head = await config(env).head();
   // Whatever KV still names then is a last good snapshot from before the loss of the Config object: better than none.
   if (head.epoch === 0) return { ...head, mended: [] };
 
-  const mended: ("snapshot" | "pointer")[] = [];
+  const mended: PublishResponse["mended"][number][] = [];
   let inForce: Pointer = head;
-  if ((await publishedText(env, head)) === undefined) {
+  if (heard > head.epoch) {
+    inForce = await goOnAbove(env, heard);
+    mended.push("epoch");
+  } else if ((await publishedText(env, head)) === undefined) {
     inForce = await rewriteSnapshot(env);
     mended.push("snapshot");
   }
@@ -99,11 +132,25 @@ async function rewriteSnapshot(env: Env): Promise<Pointer> {
   await env.SNAPSHOTS.put(snapshotKey(newHash), text);
   if (newHash === hash) return { epoch, hash };
   // Another release of control compiled the lost one, and its bytes cannot be had again: equal resources, new epoch.
-  const { ok } = await config(env).commit({
+  return recommit(env, { epoch, hash: newHash }, `Recompiled: the snapshot of epoch ${epoch} was lost`);
+}
+
+/** The Config object lost the end of its log, and edges run what stood there: what is left of it becomes a later epoch. */
+async function goOnAbove(env: Env, heard: number): Promise<Pointer> {
+  const { epoch, text, newHash } = await recompiled(env);
+  await env.SNAPSHOTS.put(snapshotKey(newHash), text);
+  const message = `Went on from epoch ${epoch}: edges run up to epoch ${heard}, which the log has lost`;
+  return recommit(env, { epoch, hash: newHash }, message, heard);
+}
+
+/** The same resources as a new epoch, later than `above`. */
+async function recommit(env: Env, { epoch, hash }: Pointer, message: string, above = epoch): Promise<Pointer> {
+  const committed = await config(env).commit({
     base: epoch,
-    hash: newHash,
+    above,
+    hash,
     author: "control",
-    message: `Recompiled: the snapshot of epoch ${epoch} was lost`,
+    message,
     at: Date.now(),
     puts: [],
     deletes: [],
@@ -111,8 +158,8 @@ async function rewriteSnapshot(env: Env): Promise<Pointer> {
     configured: 0,
     deleted: 0,
   });
-  if (!ok) throw new Refusal("unavailable", { detail: "An apply came in between. Try again." });
-  return { epoch: epoch + 1, hash: newHash };
+  if (!committed.ok) throw new Refusal("unavailable", { detail: "An apply came in between. Try again." });
+  return { epoch: committed.epoch, hash };
 }
 
 /** Two applies may write in the wrong order; whoever wrote what is no longer the newest epoch writes again. */

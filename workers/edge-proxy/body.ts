@@ -1,4 +1,4 @@
-import type { Call } from "./layer.ts";
+import { type Call, Denied } from "./layer.ts";
 
 /** Larger bodies are sent once, to one place, and never held. */
 export const LARGEST_COPY_BYTES = 64 * 1024;
@@ -14,5 +14,10 @@ export function copyOfBody(call: Call): (() => Promise<ArrayBuffer | null>) | un
   if (length === null || Number(length) > LARGEST_COPY_BYTES) return undefined;
   const [sent, kept] = body.tee();
   call.body = sent;
-  return () => new Response(kept).arrayBuffer();
+  return async () => {
+    const whole = await new Response(kept).arrayBuffer();
+    // A branch of a body that broke off ends like one that is whole; sent again, the part would be taken for all of it.
+    if (whole.byteLength !== Number(length)) throw new Denied({ cause: "request-broken" });
+    return whole;
+  };
 }

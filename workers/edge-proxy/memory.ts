@@ -8,6 +8,8 @@ export type Memory = {
   /** The last number given: with `id` it names a message, a permit or a holder, once and for all. */
   seq: number;
   readonly circuits: Map<string, Circuit>;
+  /** Until then it is worth telling whose fault it is when a request's body breaks off. Milliseconds since 1970. */
+  watchBodiesUntil: number;
   /** By bucket. */
   readonly holders: Map<string, Holder>;
 };
@@ -35,7 +37,13 @@ export const STATE_TIMEOUT_MS = 250;
 /** Keys come from callers, who can make up any number of them. */
 const MOST_ENTRIES = 10_000;
 
-export const newMemory = (id: string): Memory => ({ id, seq: 0, circuits: new Map(), holders: new Map() });
+export const newMemory = (id: string): Memory => ({
+  id,
+  seq: 0,
+  circuits: new Map(),
+  watchBodiesUntil: 0,
+  holders: new Map(),
+});
 
 /** Sets `key`; a map that is full forgets its oldest. */
 export function remember<T>(map: Map<string, T>, key: string, value: T): T {

@@ -2,6 +2,7 @@
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
+import { sentBody, watchBodies } from "./sent-body.ts";
 
 export function upstream(backend: Backend): Handler {
   const { endpoints } = backend;
@@ -12,20 +13,23 @@ export function upstream(backend: Backend): Handler {
     if (index === undefined || !endpoint) throw new Denied({ cause: "no-endpoint" });
     call.place = { ...call.place, endpoint: index };
     const response = await send(endpoint, call);
-    // The runtime takes an informational response for the final one, and what follows for its body.
-    if (response.status < 200 && response.status !== 101) throw new Denied({ cause: "upstream-invalid" });
+    // What no response may have, this one could not be passed on with; nor does one switch protocols that nobody asked to.
+    const switched = response.status === 101 && response.webSocket !== null;
+    if (!switched && (response.status < 200 || response.status > 599)) throw new Denied({ cause: "upstream-invalid" });
     return response;
   };
 }
 
 async function send(endpoint: Endpoint, call: Call): Promise<Response> {
+  const { body, broken } = sentBody(call);
+  const signal = call.signal && broken ? AbortSignal.any([call.signal, broken]) : (call.signal ?? broken);
   const init: RequestInit = {
     method: call.request.method,
     headers: call.headers,
-    body: call.body,
+    body,
     // A redirect is the caller's to follow: following it here could carry its credentials to another host.
     redirect: "manual",
-    ...(call.signal && { signal: call.signal }),
+    ...(signal && { signal }),
   };
   try {
     // fetch takes Host from the URL. A binding decides by itself where the request goes, so that the URL can carry the host
@@ -41,6 +45,8 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
       ? await keeping.fetch(`http://${call.host}${path}`, init)
       : await call.outside.fetch(endpoint.origin + path, init);
   } catch (error) {
+    if (body !== null && !call.signal?.aborted) watchBodies(call.outside);
+    if (broken?.aborted) throw new Denied({ cause: "request-broken" });
     // A TypeError is ours: the request could not be made. What the network does to it comes as a plain Error.
     if (error instanceof Denied || error instanceof TypeError || call.signal?.aborted) throw error;
     throw new Denied({ cause: "upstream-unreachable" });

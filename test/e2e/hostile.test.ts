@@ -1,0 +1,135 @@
+/** What a hostile or broken caller, or a broken upstream, must not do to anyone else. */
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ask } from "../support/http.ts";
+import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
+import { streaming, type Upstream } from "../support/upstream.ts";
+
+let mesh: TestMesh;
+let up: Upstream;
+let odd: Server;
+
+/** As each path of the odd upstream answers. */
+const ODD: Readonly<Record<string, string>> = {
+  "/101": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+  "/999": "HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok",
+  "/600": "HTTP/1.1 600 Odd\r\nContent-Length: 2\r\n\r\nok",
+};
+
+beforeAll(async () => {
+  up = await streaming((request, response) => {
+    let received = 0;
+    request.on("error", () => {});
+    request.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      if (request.url === "/reset" && received > 1_000_000) request.socket.resetAndDestroy();
+      if (request.url === "/early" && received === chunk.length) {
+        response.writeHead(413, { "content-length": 6 }).write("abc");
+        setTimeout(() => response.end("def"), 200);
+      }
+    });
+    request.on("end", () => response.headersSent || response.end(String(received)));
+  });
+  odd = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (data) => socket.write(ODD[data.toString().split(" ")[1] ?? ""] ?? ""));
+  });
+  await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
+  mesh = await testMesh();
+  await mesh.control.applied(
+    retried + backend("up", up.url) + backend("odd", `http://127.0.0.1:${(odd.address() as AddressInfo).port}`),
+  );
+});
+afterAll(async () => {
+  await mesh?.close();
+  await up?.close();
+  odd?.close();
+});
+
+// The first of all: no body is watched yet.
+it("a body that broke off is not tried again as if its part were the whole", async () => {
+  for (let time = 0; time < 2; time++)
+    expect(
+      await send("PUT / HTTP/1.1\r\nHost: retried.test\r\nContent-Length: 10\r\n\r\nabc", { halfClose: true }),
+    ).toMatch(/^HTTP\/1.1 400 [\s\S]*selvedge-cause: request-broken/);
+});
+
+it.each([
+  ["a malformed chunk", "Transfer-Encoding: chunked\r\n\r\nzz\r\n", false],
+  ["chunks that end too soon", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", true],
+  ["less than its Content-Length", "Content-Length: 10\r\n\r\nabc", true],
+])("a caller that sends %s is told so, and opens no breaker", async (_, rest, halfClose) => {
+  // Whose fault the first one is remains unknown.
+  await send(`POST /~up.shop/ HTTP/1.1\r\nHost: x\r\n${rest}`, { halfClose });
+  for (let time = 0; time < 8; time++)
+    expect(await send(`POST /~up.shop/ HTTP/1.1\r\nHost: x\r\n${rest}`, { halfClose })).toMatch(
+      /^HTTP\/1.1 400 [\s\S]*selvedge-cause: request-broken/,
+    );
+  expect((await ask({ port: mesh.edge, path: "/~up.shop/" })).status).toBe(200);
+});
+
+it("an upstream that breaks the connection within an upload is to blame, and may answer before the end of it", async () => {
+  const upload = { more: Buffer.alloc(200_000) };
+  const head = (path: string) => `POST /~up.shop${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n`;
+  expect(await send(head("/reset"), upload)).toMatch(/selvedge-cause: upstream-unreachable/);
+  expect(await send(head("/early"), upload)).toMatch(/^HTTP\/1.1 413 [\s\S]*abcdef$/);
+});
+
+it.each(Object.keys(ODD))("an upstream that answers %s, which is no answer, is invalid", async (path) => {
+  const { status, headers } = await ask({ port: mesh.edge, path: `/~odd.shop${path}` });
+  expect([status, headers["selvedge-cause"]]).toEqual([502, "upstream-invalid"]);
+});
+
+const retried = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: web, namespace: shop }
+spec: { gatewayClassName: selvedge, listeners: [{ name: http, protocol: HTTP, port: 80, hostname: retried.test }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: retried, namespace: shop }
+spec:
+  parentRefs: [{ name: web }]
+  rules:
+    - retry: { attempts: 2, codes: [503] }
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: up }]
+---`;
+
+const backend = (name: string, url: string): string => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: ${name}, namespace: shop }
+spec: { endpoints: [{ url: "${url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: ${name}, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: ${name} }]
+  breaker: {}
+---`;
+
+type Manner = {
+  /** Ends its own side after the bytes. */ readonly halfClose?: boolean;
+  /** Sent again and again after the bytes. */ readonly more?: Buffer;
+};
+
+/** What came back within a second. */
+async function send(bytes: string, { halfClose = false, more }: Manner): Promise<string> {
+  const socket = connect({ port: mesh.edge, host: "127.0.0.1", allowHalfOpen: true });
+  let answer = "";
+  socket.on("data", (chunk) => (answer += chunk.toString()));
+  socket.on("error", () => {});
+  socket.write(bytes);
+  const sending = more && setInterval(() => socket.destroyed || socket.write(more), 5);
+  await pause(100);
+  if (halfClose) socket.end();
+  for (const until = Date.now() + 1000; Date.now() < until && !socket.readableEnded;) {
+    if (!more && answer.includes("\r\n\r\n")) break;
+    await pause(20);
+  }
+  clearInterval(sending);
+  socket.destroy();
+  return answer;
+}
