@@ -20,6 +20,7 @@ export type Denial =
   | { readonly cause: "method-not-carried" }
   | { readonly cause: "body-not-carried" }
   | { readonly cause: "request-broken" }
+  | { readonly cause: "host-invalid" }
   | { readonly cause: "no-snapshot" }
   | { readonly cause: "internal" };
 
@@ -62,6 +63,8 @@ export function answer(denial: Denial): Answer {
       return say(501, denial, "The runtime cannot pass this method on");
     case "body-not-carried":
       return say(400, denial, "The runtime cannot pass on a GET or HEAD with a body");
+    case "host-invalid":
+      return say(400, denial, "The Host header is not a host");
     case "request-broken":
       return say(400, denial, "The request's body broke off or was malformed");
     case "no-snapshot":

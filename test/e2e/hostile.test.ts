@@ -75,6 +75,15 @@ it("an upstream that breaks the connection within an upload is to blame, and may
   expect(await send(head("/early"), upload)).toMatch(/^HTTP\/1.1 413 [\s\S]*abcdef$/);
 });
 
+it.each(["x/evil", "x?a=b", "user:pw@x", "x#f", "x\\\\evil"])(
+  "a Host of %j does not become part of the path",
+  async (host) => {
+    const answer = await send(`GET /~up.shop/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`, {});
+    // Some of them the runtime refuses by itself, with a status of its own.
+    expect(answer).toMatch(/^HTTP\/1.1 (400 [\s\S]*host-invalid|500 )/);
+  },
+);
+
 it.each(Object.keys(ODD))("an upstream that answers %s, which is no answer, is invalid", async (path) => {
   const { status, headers } = await ask({ port: mesh.edge, path: `/~odd.shop${path}` });
   expect([status, headers["selvedge-cause"]]).toEqual([502, "upstream-invalid"]);

@@ -79,6 +79,8 @@ const before = (whole: string, path: string): string =>
 function refuseUncarried({ method, body, headers }: Request): void {
   if (!CARRIED_METHODS.has(method)) throw new Denied({ cause: "method-not-carried" });
   if (body !== null && (method === "GET" || method === "HEAD")) throw new Denied({ cause: "body-not-carried" });
+  // The runtime makes the URL of whatever stands there: a part of it would become the path that is routed and sent on.
+  if (/[/?#@\\]/.test(headers.get("host") ?? "")) throw new Denied({ cause: "host-invalid" });
   if (isLooping(headers)) throw new Denied({ cause: "loop-detected" });
 }
 

@@ -45,7 +45,8 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
       ? await keeping.fetch(`http://${call.host}${path}`, init)
       : await call.outside.fetch(endpoint.origin + path, init);
   } catch (error) {
-    if (body !== null && !call.signal?.aborted) watchBodies(call.outside);
+    // One that is held whole came whole: it is not the caller's doing.
+    if (body instanceof ReadableStream && !call.signal?.aborted) watchBodies(call.outside);
     if (broken?.aborted) throw new Denied({ cause: "request-broken" });
     // A TypeError is ours: the request could not be made. What the network does to it comes as a plain Error.
     if (error instanceof Denied || error instanceof TypeError || call.signal?.aborted) throw error;
