@@ -26,7 +26,7 @@ export function routesCommand(program: Command): void {
       const text = filename
         ? await compiled(filename)
         : (await (await connect(command)).get<SnapshotResponse>("/snapshot")).text;
-      const { decode } = await import("../../mesh/snapshot.ts");
+      const { decode } = await import("../../mesh/snapshot-text.ts");
       const items = routeRows(decode(text)).filter(
         ({ route }) => namespace === undefined || route.startsWith(`${namespace}/`),
       );

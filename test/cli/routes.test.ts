@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { routeRows } from "../../cli/route-rows.ts";
-import { encode, type RouteTable, type Snapshot, SNAPSHOT_FORMAT } from "../../mesh/snapshot.ts";
+import { type RouteTable, type Snapshot, SNAPSHOT_FORMAT } from "../../mesh/snapshot.ts";
+import { encode } from "../../mesh/snapshot-text.ts";
 import { FakeControl } from "./fake-control.ts";
 import { folder, selvedge } from "./selvedge.ts";
 

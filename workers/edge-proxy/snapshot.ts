@@ -5,7 +5,8 @@
  * refused and reported, and the one in force stays.
  */
 import type { EdgeReport, Pointer, SnapshotSource } from "../../mesh/api.ts";
-import { decode, MAX_SNAPSHOT_BYTES, POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
+import { decode } from "../../mesh/snapshot-text.ts";
+import { MAX_SNAPSHOT_BYTES, POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
 import type { Active, Isolate } from "./isolate.ts";
 import bundled from "./last-good.json" with { type: "json" };
 import { proxy } from "./proxy.ts";

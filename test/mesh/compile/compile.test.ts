@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compile, type Compiled } from "../../../mesh/compile/compile.ts";
 import type { Policy } from "../../../mesh/snapshot.ts";
-import { decode, encode } from "../../../mesh/snapshot.ts";
+import { decode, encode } from "../../../mesh/snapshot-text.ts";
 import shopSnapshot from "./shop.snapshot.json" with { type: "json" };
 import { EXAMPLES } from "../../support/examples.ts";
 import {

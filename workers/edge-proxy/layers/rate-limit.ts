@@ -17,7 +17,7 @@ import {
   spendShare,
 } from "../../../mesh/policies/rate-limit-holder.ts";
 import type { KeyPart, RateLimit } from "../../../mesh/policies/rate-limit.ts";
-import { type Call, Denied, type MakeLayer } from "../layer.ts";
+import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
 
@@ -30,38 +30,69 @@ const LONGEST_NAME = 256;
 export const rateLimit: MakeLayer<"rate-limit"> =
   ({ limits }) =>
   (next) =>
-  async (call) => {
+  (call) => {
     const taken: (() => void)[] = [];
-    try {
-      for (const limit of limits) {
-        const named = bucketName(limit, call);
-        taken.push(await admit(call, limit, typeof named === "string" ? named : await named));
-      }
-    } catch (error) {
-      for (const putBack of taken) putBack();
-      throw error;
+    // Nearly every call finds its tokens in this isolate, and then nothing here waits.
+    for (const limit of limits) {
+      const bucket = bucketName(limit, call);
+      const named = typeof bucket === "string";
+      const putBack = named ? take(call, limit, bucket, arrived(call, bucket)) : undefined;
+      if (!putBack) return afterWaiting(next, call, limits, taken, named);
+      taken.push(putBack);
     }
     return next(call);
   };
 
-/** Takes one token, and tells how to put it back. Throws Denied when there is none to be had. */
+/** Waits for the limits that are not `taken` from yet. `counted`: the call is counted as demand of the first. When one refuses, all is put back. */
+async function afterWaiting(
+  next: Handler,
+  call: Call,
+  limits: readonly RateLimit[],
+  taken: (() => void)[],
+  counted: boolean,
+): Promise<Response> {
+  try {
+    for (const [index, limit] of limits.slice(taken.length).entries()) {
+      const bucket = await bucketName(limit, call);
+      if (index > 0 || !counted) arrived(call, bucket);
+      taken.push(await admit(call, limit, bucket));
+    }
+  } catch (error) {
+    for (const putBack of taken) putBack();
+    throw error;
+  }
+  return next(call);
+}
+
+/** Counts the call as demand, whether or not it will be admitted. */
+function arrived(call: Call, bucket: string): Holder {
+  const { memory, now } = call.outside;
+  return remember(memory.holders, bucket, arrive(holderOf(call, bucket), now()));
+}
+
+/** Takes one token if this isolate holds one, and tells how to put it back. */
+function take(call: Call, limit: RateLimit, bucket: string, holder: Holder): (() => void) | undefined {
+  const { later, memory, now } = call.outside;
+  const at = now();
+  const spent = spend(holder, at);
+  if (!spent) return undefined;
+  remember(memory.holders, bucket, spent);
+  if (isLow(spent, at)) later(refresh(call, limit, bucket, spent));
+  return () => {
+    const known = memory.holders.get(bucket);
+    if (known?.id === spent.id) remember(memory.holders, bucket, giveBack(known, spent.turn));
+  };
+}
+
+/** Takes one token, waiting for the object if need be, and tells how to put it back. Throws Denied when there is none to be had. */
 async function admit(call: Call, limit: RateLimit, bucket: string): Promise<() => void> {
   const { later, now } = call.outside;
-  const { holders } = call.outside.memory;
   const started = now();
-  remember(holders, bucket, arrive(holderOf(call, bucket), started));
   for (;;) {
     const at = now();
     const holder = holderOf(call, bucket);
-    const spent = spend(holder, at);
-    if (spent) {
-      remember(holders, bucket, spent);
-      if (isLow(spent, at)) later(refresh(call, limit, bucket, spent));
-      return () => {
-        const known = holders.get(bucket);
-        if (known?.id === spent.id) remember(holders, bucket, giveBack(known, spent.turn));
-      };
-    }
+    const putBack = take(call, limit, bucket, holder);
+    if (putBack) return putBack;
     if (holder.failures > 0 || at - started >= STATE_TIMEOUT_MS) {
       if (at >= holder.askAt && !isAsking(holder, at)) later(refresh(call, limit, bucket, holder));
       return standIn(call, limit, bucket);

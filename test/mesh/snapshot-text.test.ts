@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../mesh/canonical.ts";
 import { compile } from "../../mesh/compile/compile.ts";
 import { matcher, matchHost } from "../../mesh/match.ts";
-import { decode, EMPTY_SNAPSHOT, encode } from "../../mesh/snapshot.ts";
+import { EMPTY_SNAPSHOT } from "../../mesh/snapshot.ts";
+import { decode, encode } from "../../mesh/snapshot-text.ts";
 import { EXAMPLES } from "../support/examples.ts";
 import { backend, front, rateLimitPolicy, resources, route, to, trafficPolicy } from "../support/resources.ts";
 
