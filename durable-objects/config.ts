@@ -1,3 +1,4 @@
+import { hexOf } from "../mesh/hex.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { HistoryEntry, Pointer } from "../mesh/api.ts";
 import { NOWHERE } from "../mesh/pointer.ts";
@@ -108,5 +109,5 @@ export class ConfigObject extends DurableObject {
 
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(new Uint8Array(digest));
 }

@@ -16,10 +16,14 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** The snapshot that an edge brings along from its deploy. */
 export type LastGood = Pointer & { readonly text: string };
 
-export async function bundle(role: Role, lastGood?: LastGood): Promise<string> {
+export const bundle = (role: Role, lastGood?: LastGood): Promise<string> =>
+  bundleFile(ENTRY[role], lastGood ? [bringing(lastGood)] : []);
+
+/** One Worker's entry, by its path in the project, as one module. */
+export async function bundleFile(entry: string, plugins: Plugin[] = []): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
-    entryPoints: [ENTRY[role]],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     format: "esm",
@@ -29,7 +33,7 @@ export async function bundle(role: Role, lastGood?: LastGood): Promise<string> {
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     logLevel: "error",
-    plugins: lastGood ? [bringing(lastGood)] : [],
+    plugins,
   });
   return outputFiles[0]!.text;
 }

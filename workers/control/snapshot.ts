@@ -1,4 +1,5 @@
 /** Resources to snapshot text to hash, and what the platform can hold of either. */
+import { hexOf } from "../../mesh/hex.ts";
 import type { Pointer } from "../../mesh/api.ts";
 import { canonicalJson } from "../../mesh/canonical.ts";
 import { compile } from "../../mesh/compile/compile.ts";
@@ -68,5 +69,5 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).byteLen
 
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(new Uint8Array(digest));
 }

@@ -4,6 +4,7 @@
  * brought along. Each is used only if its bytes have the hash that the pointer names; one that does not load is
  * refused and reported, and the one in force stays.
  */
+import { hexOf } from "../../mesh/hex.ts";
 import type { EdgeReport, Pointer, SnapshotSource } from "../../mesh/api.ts";
 import { decode } from "../../mesh/snapshot-text.ts";
 import { MAX_SNAPSHOT_BYTES, POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
@@ -151,5 +152,5 @@ async function keep({ cache }: Stores, { epoch, hash }: Pointer, text: string): 
 
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(new Uint8Array(digest));
 }

@@ -2,6 +2,7 @@
  * Refuses calls beyond the limit. Tokens come leased from the limit's object, many at a time and ahead of need, so that a
  * request waits for the object only when this isolate holds none, and never for long.
  */
+import { hexOf } from "../../../mesh/hex.ts";
 import {
   arrive,
   ask,
@@ -158,7 +159,7 @@ function bucketName({ name, key }: RateLimit, call: Call): string | Promise<stri
 
 async function hashed(bytes: Uint8Array): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return `sha256:${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `sha256:${hexOf(hash)}`;
 }
 
 const encoder = new TextEncoder();
