@@ -1,7 +1,9 @@
 /** A snapshot as text: what its hash names and KV holds. Writing is canonical; reading proves that this edge can run it. */
 import { canonicalJson, isRecord } from "./canonical.ts";
+import { check, isIndex, isPairs, isPort, isPositive, isTexts, type Raw } from "./check.ts";
 import { Interned } from "./interned.ts";
 import { patternProblem } from "./pattern.ts";
+import { checkLayers } from "./policy-check.ts";
 import { type Policy, type Snapshot, SNAPSHOT_FORMAT } from "./snapshot.ts";
 
 /**
@@ -107,90 +109,8 @@ const areConditions = (conditions: unknown, patterns: Patterns): boolean =>
     ({ regex, value }) => regex === undefined || (regex === true && isPattern(value, patterns)),
   );
 
-function checkLayers(layers: unknown, backends: number): void {
-  check(Array.isArray(layers), "layers");
-  for (const layer of layers) {
-    check(isRecord(layer) && typeof layer.kind === "string" && Object.hasOwn(LAYERS, layer.kind), "a layer's kind");
-    check(LAYERS[layer.kind as Policy["kind"]](layer, backends), `a layer of kind ${layer.kind}`);
-  }
-}
-
-type Raw = Readonly<Record<string, unknown>>;
-
-/** A layer that this edge does not know would be a policy that does not hold. */
-const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
-  deadline: ({ ms }) => isPositive(ms),
-  cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
-    [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
-  "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
-  "request-headers": isHeaderChanges,
-  "response-headers": isHeaderChanges,
-  redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),
-  rewrite: ({ path }) => path === undefined || isPathChange(path),
-  refuse: ({ reason }) => typeof reason === "string",
-  session: ({ scope, shares, carrier, absoluteMs, idleMs }, backends) =>
-    typeof scope === "string" &&
-    Array.isArray(shares) &&
-    shares.every((index) => index === null || isIndex(index, backends)) &&
-    isCarrier(carrier) &&
-    [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
-  mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
-  retry: ({ codes, attempts, backoffMs }) =>
-    Array.isArray(codes) &&
-    codes.every((code) => typeof code === "number") &&
-    isPositive(attempts) &&
-    (backoffMs === undefined || isPositive(backoffMs)),
-  "try-timeout": ({ ms }) => isPositive(ms),
-  breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
-    typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
-};
-
-function isCarrier(carrier: unknown): boolean {
-  if (!isRecord(carrier)) return false;
-  const { kind, name } = carrier;
-  return (
-    (kind === "cookie" && (name === undefined || typeof name === "string")) ||
-    (kind === "header" && typeof name === "string")
-  );
-}
-
-function isLimit(limit: unknown): boolean {
-  return (
-    isRecord(limit) &&
-    typeof limit.name === "string" &&
-    Array.isArray(limit.key) &&
-    limit.key.every((part) => isRecord(part) && typeof part.type === "string") &&
-    [limit.requests, limit.windowMs, limit.burst].every(isPositive) &&
-    typeof limit.onUnavailable === "string"
-  );
-}
-
-function isHeaderChanges({ set, add, remove }: Raw): boolean {
-  return isPairs(set) && isPairs(add) && isTexts(remove);
-}
-
 function isEndpoint(endpoint: unknown): boolean {
   if (!isRecord(endpoint) || !isPositive(endpoint.weight)) return false;
   if (endpoint.kind === "binding") return typeof endpoint.binding === "string";
   return endpoint.kind === "url" && typeof endpoint.origin === "string" && typeof endpoint.path === "string";
-}
-
-const isPathChange = (path: unknown): boolean =>
-  isRecord(path) && (path.kind === "full" || path.kind === "prefix") && typeof path.to === "string";
-
-const isTexts = (texts: unknown): boolean => Array.isArray(texts) && texts.every((text) => typeof text === "string");
-
-const isPairs = (pairs: unknown): boolean =>
-  Array.isArray(pairs) &&
-  pairs.every((pair) => isRecord(pair) && typeof pair.name === "string" && typeof pair.value === "string");
-
-const isIndex = (value: unknown, length: number): boolean =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < length;
-
-const isPort = (value: unknown): boolean => isIndex(value, 65_536) && value !== 0;
-
-const isPositive = (value: unknown): boolean => typeof value === "number" && value > 0;
-
-function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Error(`${what} is not as this edge reads it`);
 }

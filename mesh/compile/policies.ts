@@ -3,9 +3,7 @@
  * Gateway, listener, route, rule, then Service or Backend. Limits of RateLimitPolicies do not override: all of them hold.
  */
 import { GATEWAY_API, SELVEDGE_API } from "../resources/kind.ts";
-import { milliseconds, type TargetReference } from "../resources/parts.ts";
-import type { BreakerPolicy } from "../policies/breaker.ts";
-import type { RateLimit } from "../policies/rate-limit.ts";
+import type { TargetReference } from "../resources/parts.ts";
 import type { Item, Model, Named, Refusal } from "./model.ts";
 
 /** A thing that a policy can target; a listener or a rule is its resource with a section. */
@@ -16,16 +14,25 @@ export type Target = {
   readonly section?: string;
 };
 
+/** Every kind of policy. Sections of TrafficPolicies override one another; of the other kinds, all that are attached hold. */
+export const POLICY_KINDS = ["TrafficPolicy", "RateLimitPolicy"] as const;
+type PolicyKind = (typeof POLICY_KINDS)[number];
+export type AnyPolicy = { [K in PolicyKind]: Item<K> }[PolicyKind];
+
+type Traffic = Item<"TrafficPolicy">;
+export type Section = Exclude<keyof Traffic["spec"], "targetRefs">;
+
 export type Policies = {
-  /** The value of the most specific target that sets it. Targets go from the least specific to the most. */
-  readonly timeoutMs: (targets: readonly Target[]) => number | undefined;
-  readonly breaker: (targets: readonly Target[]) => (BreakerPolicy & { readonly policy: string }) | undefined;
-  readonly limits: (targets: readonly Target[]) => RateLimit[];
+  /** The section of the most specific target that sets it, and whose it is. Targets go from the least specific to the most. */
+  readonly section: <S extends Section>(targets: readonly Target[], name: S) => Found<S> | undefined;
+  /** What is attached to any of `targets`, least specific target first, and of one target the oldest first. */
+  readonly attached: <K extends PolicyKind>(kind: K, targets: readonly Target[]) => readonly Item<K>[];
   /** What became of each of a policy's targetRefs, in their order. */
   readonly targetsOf: (policy: AnyPolicy) => readonly TargetFact[];
 };
 
-export type AnyPolicy = Traffic | Limits;
+/** `policy` is `namespace/name`. */
+type Found<S extends Section> = { readonly value: NonNullable<Traffic["spec"][S]>; readonly policy: string };
 
 /** A target, with the sections in which an older policy goes before; or why the policy holds nowhere there. */
 export type TargetFact = { readonly ref: TargetReference } & (
@@ -33,13 +40,10 @@ export type TargetFact = { readonly ref: TargetReference } & (
   | { readonly refusal: Refusal }
 );
 
-type Traffic = Item<"TrafficPolicy">;
-type Limits = Item<"RateLimitPolicy">;
-
 export function policies(model: Model): Policies {
   const references = new Map<AnyPolicy, readonly Reference[]>();
-  const traffic = attachedBy(model, model.all("TrafficPolicy"), references);
-  const limits = attachedBy(model, model.all("RateLimitPolicy"), references);
+  const byKind = new Map(POLICY_KINDS.map((kind) => [kind, attachedBy(model, model.all(kind), references)]));
+  const traffic = byKind.get("TrafficPolicy") as Attached<Traffic>;
   const facts = new Map<AnyPolicy, readonly TargetFact[]>();
   for (const [policy, found] of references) {
     const judged = found.map((one) =>
@@ -49,63 +53,26 @@ export function policies(model: Model): Policies {
       for (const refusal of "lost" in one ? one.lost : [one.refusal]) model.refuse(policy, refusal);
     facts.set(policy, judged);
   }
-  const section = <S extends "timeouts" | "breaker">(targets: readonly Target[], name: S) => {
-    for (const target of targets.toReversed()) {
-      const policy = traffic.get(keyOf(target))?.find(({ spec }) => spec[name] !== undefined);
-      if (policy) return { policy, value: policy.spec[name]! };
-    }
-    return undefined;
-  };
   return {
-    timeoutMs: (targets) => {
-      const request = section(targets, "timeouts")?.value.request;
-      return request === undefined ? undefined : milliseconds(request);
+    section: (targets, name) => {
+      for (const target of targets.toReversed()) {
+        const policy = traffic.get(keyOf(target))?.find(({ spec }) => spec[name] !== undefined);
+        if (policy) return { policy: titleOf(policy), value: policy.spec[name]! }; // found by having it
+      }
+      return undefined;
     },
-    breaker: (targets) => {
-      const found = section(targets, "breaker");
-      return found && { ...breakerOf(found.value), policy: titleOf(found.policy) };
-    },
-    limits: (targets) => targets.flatMap((target) => (limits.get(keyOf(target)) ?? []).flatMap(limitsOf)),
+    attached: (kind, targets) =>
+      targets.flatMap((target) => byKind.get(kind)?.get(keyOf(target)) ?? []) as Item<typeof kind>[],
     targetsOf: (policy) => facts.get(policy) ?? [],
   };
 }
 
+/** By the key of the target, oldest first. */
+type Attached<P extends AnyPolicy> = ReadonlyMap<string, readonly P[]>;
+
 const keyOf = ({ kind, namespace, name, section = "" }: Target): string => `${kind}/${namespace}/${name}/${section}`;
 
-const titleOf = ({ metadata }: Named): string => `${metadata.namespace}/${metadata.name}`;
-
-function breakerOf({
-  failures,
-  failureRatio,
-  window,
-  openFor,
-  maxOpenFor,
-  probes,
-}: NonNullable<Traffic["spec"]["breaker"]>): BreakerPolicy {
-  return {
-    failures,
-    failureRatio,
-    windowMs: milliseconds(window),
-    openMs: milliseconds(openFor),
-    maxOpenMs: milliseconds(maxOpenFor),
-    probes,
-  };
-}
-
-function limitsOf(policy: Limits): RateLimit[] {
-  return policy.spec.limits.map(({ name, key, requests, window, burst }) => {
-    const windowMs = milliseconds(window);
-    return {
-      name: `${titleOf(policy)}/${name}`,
-      key: key.map((part) => (part.type === "Header" ? { ...part, name: part.name.toLowerCase() } : part)),
-      requests,
-      windowMs,
-      // Ten seconds' worth at most: a day's quota should not all be had in one burst unless someone says so.
-      burst: burst ?? Math.max(1, Math.ceil(requests * Math.min(1, 10_000 / windowMs))),
-      onUnavailable: policy.spec.onUnavailable,
-    };
-  });
-}
+export const titleOf = ({ metadata }: Named): string => `${metadata.namespace}/${metadata.name}`;
 
 type Reference = { readonly ref: TargetReference } & ({ readonly target: Target } | { readonly refusal: Refusal });
 
@@ -114,7 +81,7 @@ function attachedBy<P extends AnyPolicy>(
   model: Model,
   all: readonly P[],
   references: Map<AnyPolicy, readonly Reference[]>,
-): Map<string, P[]> {
+): Attached<P> {
   const attached = new Map<string, P[]>();
   for (const policy of all) {
     const found = policy.spec.targetRefs.map((ref, index): Reference => {
@@ -174,14 +141,15 @@ function sectionsOf(item: Item<TargetKind>): string[] {
   return [];
 }
 
-/** The parts of a policy of which only one holds at a target. Limits add up, so a RateLimitPolicy has none. */
-export const sectionsIn = (policy: AnyPolicy) =>
-  policy.kind === "TrafficPolicy"
-    ? (["timeouts", "breaker"] as const).filter((section) => (policy as Traffic).spec[section] !== undefined)
-    : [];
+/** The parts of a policy of which only one holds at a target. Limits, say, add up, so a RateLimitPolicy has none. */
+export function sectionsIn(policy: AnyPolicy): Section[] {
+  if (policy.kind !== "TrafficPolicy") return [];
+  const { targetRefs: _targetRefs, ...sections } = (policy as Traffic).spec;
+  return (Object.keys(sections) as Section[]).filter((section) => sections[section] !== undefined);
+}
 
 /** The sections of `policy` that an older policy of the same target sets already. */
-function conflictsOf(policy: AnyPolicy, target: Target, attached: ReadonlyMap<string, readonly Traffic[]>): Refusal[] {
+function conflictsOf(policy: AnyPolicy, target: Target, attached: Attached<Traffic>): Refusal[] {
   return sectionsIn(policy).flatMap((section): Refusal[] => {
     const first = attached.get(keyOf(target))?.find(({ spec }) => spec[section] !== undefined);
     if (!first || first === policy) return [];

@@ -1,13 +1,16 @@
 /** A route's rules: where each match hangs, which layers wrap it, and which backends answer. */
 import type { RouteMatch, RouteRule } from "../resources/http-route.ts";
-import { milliseconds } from "../resources/parts.ts";
 import { folderOf } from "../pattern.ts";
-import type { Session } from "../policies/session.ts";
 import type { Backend, Candidate, Condition, Policy, Rule, WeightedBackend } from "../snapshot.ts";
 import type { Destination, Destinations } from "./backends.ts";
 import { filterLayers } from "./filters.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
+import { breakerLayer } from "./layers/breaker.ts";
+import { rateLimitLayer } from "./layers/rate-limit.ts";
+import { retryLayer } from "./layers/retry.ts";
+import { sessionLayer } from "./layers/session.ts";
+import { policyDeadline, routeDeadline, tryTimeout } from "./layers/timeouts.ts";
 import { inOrder } from "./order.ts";
 import type { Policies, Target } from "./policies.ts";
 import type { Placed } from "./table.ts";
@@ -91,47 +94,10 @@ function ruleLayers(
   targets: readonly Target[],
 ): Policy[] {
   const { policies } = compiling;
-  const filters = filterLayers(compiling, { route, targets }, rule.filters, path);
-  const limits = policies.limits(frontTargets(rule, route, targets));
   return [
-    ...timer("deadline", timeout(rule, "request") ?? policies.timeoutMs(targets)),
-    ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
-    ...filters,
-  ];
-}
-
-function sessionLayer(
-  { sessionPersistence }: RouteRule,
-  scope: string,
-  backends: readonly WeightedBackend[],
-): Policy[] {
-  if (!sessionPersistence) return [];
-  const {
-    type,
-    sessionName,
-    cookie,
-    cookieConfig,
-    header,
-    absoluteTimeout = "0s",
-    idleTimeout = "0s",
-  } = sessionPersistence;
-  const name = cookie?.name ?? sessionName;
-  const permanent = (cookie ?? cookieConfig)?.lifetimeType === "Permanent";
-  const carrier: Session["carrier"] =
-    type === "Header"
-      ? { kind: "header", name: (header?.name ?? sessionName ?? "session").toLowerCase() }
-      : { kind: "cookie", ...(name !== undefined && { name }), permanent };
-  const times = { absoluteMs: milliseconds(absoluteTimeout), idleMs: milliseconds(idleTimeout) };
-  return [
-    {
-      kind: "session",
-      scope,
-      shares: backends.map(({ backend }) => backend),
-      carrier,
-      // `0s` means no limit.
-      ...(times.absoluteMs > 0 && { absoluteMs: times.absoluteMs }),
-      ...(times.idleMs > 0 && { idleMs: times.idleMs }),
-    },
+    ...routeDeadline(policies, rule, targets),
+    ...rateLimitLayer(policies, frontTargets(rule, route, targets)),
+    ...filterLayers(compiling, { route, targets }, rule.filters, path),
   ];
 }
 
@@ -149,28 +115,6 @@ const frontTargets = (rule: RouteRule, route: Route, targets: readonly Target[])
       ),
   );
 
-/** A runtime's timer holds 31 bits; a longer one would go off at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-const timer = (kind: "deadline" | "try-timeout", ms: number | undefined): Policy[] =>
-  ms ? [{ kind, ms: Math.min(ms, LONGEST_TIMER_MS) }] : [];
-
-/** `0s` switches a timeout off. */
-function timeout({ timeouts }: RouteRule, which: "request" | "backendRequest"): number | undefined {
-  const text = timeouts?.[which];
-  return text === undefined ? undefined : milliseconds(text);
-}
-
-/** How each share's backend is tried. Without a number of attempts, `retry` means one more. */
-function tryLayers(rule: RouteRule): Policy[] {
-  const { attempts = 1, codes = [], backoff = "0s" } = rule.retry ?? { attempts: 0 };
-  const backoffMs = Math.min(milliseconds(backoff), LONGEST_TIMER_MS / 15);
-  return [
-    ...(attempts > 0 ? [{ kind: "retry", codes, attempts, ...(backoffMs > 0 && { backoffMs }) } as const] : []),
-    ...timer("try-timeout", timeout(rule, "backendRequest")),
-  ];
-}
-
 function ruleBackends(
   compiling: Compiling,
   route: Route,
@@ -186,7 +130,9 @@ function ruleBackends(
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
-    return [weighted(compiling, destination, ref.weight, [...filters, ...tryLayers(rule)], targets)];
+    return [
+      weighted(compiling, destination, ref.weight, [...filters, ...retryLayer(rule), ...tryTimeout(rule)], targets),
+    ];
   });
 }
 
@@ -197,18 +143,11 @@ function weighted(
   own: readonly Policy[],
   targets: readonly Target[],
 ): WeightedBackend {
-  const limits = policies.limits([target]);
-  const breaker = policies.breaker([...targets, target]);
   const layers = inOrder([
-    ...timer("deadline", policies.timeoutMs([target])),
-    ...(limits.length > 0 ? [{ kind: "rate-limit", limits } as const] : []),
+    ...policyDeadline(policies, [target]),
+    ...rateLimitLayer(policies, [target]),
     ...own,
-    ...(breaker ? [breakerLayer(breaker, backend.name)] : []),
+    ...breakerLayer(policies, [...targets, target], backend.name),
   ]);
   return { backend: backends.index(backend), weight, layers };
-}
-
-/** Two policies over one backend are two circuits: each would otherwise open and close by the other's thresholds. */
-function breakerLayer({ policy, ...rest }: NonNullable<ReturnType<Policies["breaker"]>>, backend: string): Policy {
-  return { kind: "breaker", circuit: `${backend} by ${policy}`, ...rest };
 }

@@ -6,6 +6,7 @@ import type { Problem } from "../problem.ts";
 import { SCHEMAS } from "../resources/kinds.ts";
 import { keyOf, type Resource } from "../resources/resource.ts";
 import type { Facts } from "./compile.ts";
+import { POLICY_KINDS } from "./policies.ts";
 import { backendStatus, serviceStatus } from "./status/backends.ts";
 import type { Deployment } from "./status/deployment.ts";
 import { attachedRoutes, gatewayClassStatus, gatewayStatus, listenerSetStatus } from "./status/gateways.ts";
@@ -28,8 +29,7 @@ export function statuses(facts: Facts, deployment: Deployment): ReadonlyMap<stri
   for (const item of all("HTTPRoute")) put(item, httpRouteStatus(facts, problemsOf, item));
   for (const kind of ["GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"] as const)
     for (const item of all(kind)) put(item, uncarriedRouteStatus(item, SCHEMAS[kind].uncarried ?? ""));
-  for (const kind of ["TrafficPolicy", "RateLimitPolicy"] as const)
-    for (const item of all(kind)) put(item, policyStatus(facts, item));
+  for (const kind of POLICY_KINDS) for (const item of all(kind)) put(item, policyStatus(facts, item));
   for (const item of all("BackendTLSPolicy"))
     put(item, uncarriedPolicyStatus(item, SCHEMAS.BackendTLSPolicy.uncarried ?? ""));
   for (const item of all("Service")) put(item, serviceStatus(facts, item));

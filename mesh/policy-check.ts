@@ -1,0 +1,68 @@
+/** Whether this edge can carry out what a snapshot asks of it, layer by layer. */
+import { isRecord } from "./canonical.ts";
+import { check, isIndex, isPairs, isPositive, isTexts, type Raw } from "./check.ts";
+import type { Policy } from "./snapshot.ts";
+
+/** Throws an Error that names the layer. `backends` is how many the snapshot has. */
+export function checkLayers(layers: unknown, backends: number): void {
+  check(Array.isArray(layers), "layers");
+  for (const layer of layers) {
+    check(isRecord(layer) && typeof layer.kind === "string" && Object.hasOwn(LAYERS, layer.kind), "a layer's kind");
+    check(LAYERS[layer.kind as Policy["kind"]](layer, backends), `a layer of kind ${layer.kind}`);
+  }
+}
+
+/** A layer that this edge does not know would be a policy that does not hold. */
+const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
+  deadline: ({ ms }) => isPositive(ms),
+  cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
+    [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
+  "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
+  "request-headers": isHeaderChanges,
+  "response-headers": isHeaderChanges,
+  redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),
+  rewrite: ({ path }) => path === undefined || isPathChange(path),
+  refuse: ({ reason }) => typeof reason === "string",
+  session: ({ scope, shares, carrier, absoluteMs, idleMs }, backends) =>
+    typeof scope === "string" &&
+    Array.isArray(shares) &&
+    shares.every((index) => index === null || isIndex(index, backends)) &&
+    isCarrier(carrier) &&
+    [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
+  mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
+  retry: ({ codes, attempts, backoffMs }) =>
+    Array.isArray(codes) &&
+    codes.every((code) => typeof code === "number") &&
+    isPositive(attempts) &&
+    (backoffMs === undefined || isPositive(backoffMs)),
+  "try-timeout": ({ ms }) => isPositive(ms),
+  breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
+    typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
+};
+
+function isCarrier(carrier: unknown): boolean {
+  if (!isRecord(carrier)) return false;
+  const { kind, name } = carrier;
+  return (
+    (kind === "cookie" && (name === undefined || typeof name === "string")) ||
+    (kind === "header" && typeof name === "string")
+  );
+}
+
+function isLimit(limit: unknown): boolean {
+  return (
+    isRecord(limit) &&
+    typeof limit.name === "string" &&
+    Array.isArray(limit.key) &&
+    limit.key.every((part) => isRecord(part) && typeof part.type === "string") &&
+    [limit.requests, limit.windowMs, limit.burst].every(isPositive) &&
+    typeof limit.onUnavailable === "string"
+  );
+}
+
+function isHeaderChanges({ set, add, remove }: Raw): boolean {
+  return isPairs(set) && isPairs(add) && isTexts(remove);
+}
+
+const isPathChange = (path: unknown): boolean =>
+  isRecord(path) && (path.kind === "full" || path.kind === "prefix") && typeof path.to === "string";
