@@ -1,5 +1,5 @@
 /**
- * The mesh's own header names, all of them. They are said to callers, taken from none, and from no upstream: a name that is
+ * The mesh's own header names, but for those that travel with a request. They are said to callers, taken from none, and from no upstream: a name that is
  * not here would cross the boundary. A list and not a prefix, since looking at every name of every request costs more than
  * everything else that is done with headers.
  */
@@ -14,4 +14,13 @@ export const MESH_HEADERS = {
   degraded: "selvedge-degraded",
   /** How many tries the call took, if more than one. */
   attempts: "selvedge-attempts",
+} as const;
+
+/**
+ * What goes upstream with a request, and from there, copied by the service, to what it calls. Each is believed no further than
+ * it can do no harm, whoever sent it; none comes back with a response.
+ */
+export const TRAVELLING_HEADERS = {
+  /** How many milliseconds whoever called still waits. */
+  timeout: "selvedge-timeout-ms",
 } as const;

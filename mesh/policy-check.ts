@@ -36,6 +36,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     isPositive(attempts) &&
     (backoffMs === undefined || isPositive(backoffMs)),
   "try-timeout": ({ ms }) => isPositive(ms),
+  "first-byte": ({ ms }) => isPositive(ms),
+  "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
   breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
     typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
 };

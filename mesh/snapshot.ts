@@ -113,7 +113,11 @@ export type Policy =
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
   | ({ readonly kind: "retry" } & Retry)
   /** The time of one try, within the deadline of the whole call. */
-  | { readonly kind: "try-timeout"; readonly ms: number };
+  | { readonly kind: "try-timeout"; readonly ms: number }
+  /** From the beginning of a try to the first byte of its response's body. */
+  | { readonly kind: "first-byte"; readonly ms: number }
+  /** Of the response's body: between two of its bytes, and from its headers to its end. At least one of them is given. */
+  | { readonly kind: "body-timeout"; readonly idleMs?: number; readonly ms?: number };
 
 export type HeaderChanges = {
   readonly set: readonly NamedValue[];

@@ -11,9 +11,10 @@
  * | request-headers, rewrite | once a request, not once a try |
  * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
  * | session | just outside the draw of a backend, which it may forestall |
+ * | body-timeout | watches over the body of whichever try is passed on |
  * | breaker | outside the tries: one call, one verdict |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
- * | try-timeout | bounds one try |
+ * | try-timeout, first-byte | bound one try: what came too late can still be tried again |
  */
 import type { Policy } from "../snapshot.ts";
 
@@ -28,9 +29,11 @@ const ORDER: readonly Policy["kind"][] = [
   "rewrite",
   "mirror",
   "session",
+  "body-timeout",
   "breaker",
   "retry",
   "try-timeout",
+  "first-byte",
 ];
 
 export const inOrder = (layers: readonly Policy[]): Policy[] =>

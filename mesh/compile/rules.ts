@@ -10,7 +10,7 @@ import { breakerLayer } from "./layers/breaker.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
-import { policyDeadline, routeDeadline, tryTimeout } from "./layers/timeouts.ts";
+import { policyDeadline, routeDeadline, tryTimeouts } from "./layers/timeouts.ts";
 import { inOrder } from "./order.ts";
 import type { Policies, Target } from "./policies.ts";
 import type { Placed } from "./table.ts";
@@ -53,7 +53,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
     route: `${target.namespace}/${target.name}`,
     rule: "",
     layers: [],
-    backends: [weighted(compiling, destination, 1, [], [])],
+    backends: [weighted(compiling, destination, 1, { rule: undefined, filters: [], targets: [] })],
   });
 }
 
@@ -130,24 +130,31 @@ function ruleBackends(
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
-    return [
-      weighted(compiling, destination, ref.weight, [...filters, ...retryLayer(rule), ...tryTimeout(rule)], targets),
-    ];
+    return [weighted(compiling, destination, ref.weight, { rule, filters, targets })];
   });
 }
+
+/** The way to a backend: the rule that leads there, if there is one, the reference's filters, and what policies may target before it. */
+type Way = {
+  readonly rule: RouteRule | undefined;
+  readonly filters: readonly Policy[];
+  readonly targets: readonly Target[];
+};
 
 function weighted(
   { policies, backends }: Compiling,
   { backend, target }: Destination,
   weight: number,
-  own: readonly Policy[],
-  targets: readonly Target[],
+  { rule, filters, targets }: Way,
 ): WeightedBackend {
+  const all = [...targets, target];
   const layers = inOrder([
     ...policyDeadline(policies, [target]),
     ...rateLimitLayer(policies, [target]),
-    ...own,
-    ...breakerLayer(policies, [...targets, target], backend.name),
+    ...filters,
+    ...breakerLayer(policies, all, backend.name),
+    ...(rule ? retryLayer(rule) : []),
+    ...tryTimeouts(policies, rule, all),
   ]);
   return { backend: backends.index(backend), weight, layers };
 }

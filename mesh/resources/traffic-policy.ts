@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
-import { duration, milliseconds, positiveDuration, targetReference } from "./parts.ts";
+import { milliseconds, positiveDuration, targetReference } from "./parts.ts";
+import { timeouts } from "./traffic/timeouts.ts";
 
 /** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
 export const trafficPolicy = defineKind(
@@ -15,12 +16,7 @@ export const trafficPolicy = defineKind(
   {
     spec: z.strictObject({
       targetRefs: z.array(targetReference).min(1).max(16),
-      timeouts: z
-        .strictObject({
-          /** From the edge's receipt of the request to the response's headers; `0s` means none. */
-          request: duration.optional(),
-        })
-        .optional(),
+      timeouts: timeouts.optional(),
       /** Per backend, and shared by the whole fleet. Opens when both `failures` and `failureRatio` are reached in `window`. */
       breaker: z
         .strictObject({

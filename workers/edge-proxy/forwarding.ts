@@ -3,7 +3,7 @@
  * the hop-by-hop headers from outgoing requests and none from responses; here all of them go, in both directions.
  */
 
-import { MESH_HEADERS } from "../../mesh/headers.ts";
+import { MESH_HEADERS, TRAVELLING_HEADERS } from "../../mesh/headers.ts";
 
 /**
  * `proxy-authorization` and `proxy-authenticate` are between a caller and a proxy it chose, which this is not. `expect`
@@ -52,6 +52,7 @@ export function requestHeaders(request: Request, url: URL, { client, scheme }: C
 export function cleanResponse(headers: Headers): void {
   clean(headers);
   headers.delete("upgrade");
+  for (const name of Object.values(TRAVELLING_HEADERS)) headers.delete(name);
 }
 
 function clean(headers: Headers): void {

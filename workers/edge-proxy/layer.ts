@@ -25,6 +25,10 @@ export type Call = {
   place: Place;
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
+  /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */
+  deadline: number | undefined;
+  /** The time that the caller itself gave is up: as if it had left, it says nothing of the upstream. */
+  abandoned: boolean;
   /** The caller's address, or empty where the runtime does not tell. */
   readonly client: string;
   /** The listener's: what the caller spoke, and the port that it called. */

@@ -1,9 +1,11 @@
 /** Every policy of a snapshot with these backends, and the layer that carries it out. A new kind of policy does not compile without its layer. */
 import type { Backend, Policy } from "../../mesh/snapshot.ts";
 import type { MakeLayer } from "./layer.ts";
+import { bodyTimeout } from "./layers/body-timeout.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
+import { firstByte } from "./layers/first-byte.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
 import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
@@ -27,4 +29,6 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   breaker,
   retry,
   "try-timeout": deadline,
+  "first-byte": firstByte,
+  "body-timeout": bodyTimeout,
 });

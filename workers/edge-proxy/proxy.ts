@@ -6,12 +6,14 @@ import type { Pointer } from "../../mesh/api.ts";
 import { answer, type Denial } from "../../mesh/denial.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
+import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
 import { type Address, addressOf, type Ingress } from "./address.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
+import { callersDeadline } from "./layers/deadline.ts";
 import { upstream } from "./upstream.ts";
 
 /** `url` is the request's, parsed: the entry has needed it already. */
@@ -54,6 +56,8 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         folder: before(url.pathname, address.path) + match.folder,
         place: {},
         signal: undefined,
+        deadline: undefined,
+        abandoned: false,
         client: ingress.client,
         scheme: ingress.scheme,
         port: ingress.port,
@@ -63,7 +67,10 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         pinned,
         outside,
       };
-      return finish(await handlerOf(match.rule)(call), call);
+      const allowedMs = timeAllowed((name) => request.headers.get(name));
+      const handler = handlerOf(match.rule);
+      const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
+      return finish(await run(call), call);
     } catch (error) {
       if (!(error instanceof Denied)) console.error("edge failed", error);
       return mark(deny(error instanceof Denied ? error.denial : { cause: "internal" }, pinned), call);

@@ -1,4 +1,5 @@
 /** The end of the stack: one endpoint, one call. Bodies stream both ways; nothing here reads them. */
+import { timeHeaders } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
@@ -20,7 +21,16 @@ export function upstream(backend: Backend): Handler {
   };
 }
 
+/** The upstream is told how long it has; when there is no time left, it is told nothing at all. */
+function sayTimeLeft({ deadline, headers, outside, request }: Call): void {
+  if (deadline === undefined) return;
+  const leftMs = deadline - outside.now();
+  if (leftMs <= 0) throw new Denied({ cause: "deadline-exceeded" });
+  for (const [name, value] of timeHeaders(leftMs, (one) => request.headers.get(one))) headers.set(name, value);
+}
+
 async function send(endpoint: Endpoint, call: Call): Promise<Response> {
+  sayTimeLeft(call);
   const { body, broken } = sentBody(call);
   const signal = call.signal && broken ? AbortSignal.any([call.signal, broken]) : (call.signal ?? broken);
   const init: RequestInit = {

@@ -78,7 +78,7 @@ describe("while closed", () => {
     expect(reports.map((one) => one.failed)).toEqual(failed ? [1] : []);
   });
 
-  it("takes the echo of a deadline above for a failure, and a caller that left for none", async () => {
+  it("takes the echo of a deadline above for a failure, and a caller that left or ran out of time for none", async () => {
     const aborted: Handler = async (call) => {
       call.signal = AbortSignal.abort();
       throw call.signal.reason;
@@ -88,6 +88,11 @@ describe("while closed", () => {
     await vi.advanceTimersByTimeAsync(2000);
     await send(answering(503), new Request("http://shop.example/", { signal: AbortSignal.abort() }));
     await send(aborted, new Request("http://shop.example/", { signal: AbortSignal.abort() }));
+    // Callers could otherwise open a healthy backend's breaker by giving it no time.
+    await send(async (call) => {
+      call.abandoned = true;
+      return aborted(call);
+    });
     await vi.advanceTimersByTimeAsync(2000);
     expect(reports).toHaveLength(1);
   });

@@ -26,6 +26,8 @@ export function callWith(
     folder: "",
     place: {},
     signal: undefined,
+    deadline: undefined,
+    abandoned: false,
     client,
     scheme: "http",
     port: 80,

@@ -105,6 +105,48 @@ describe("a route's own timeouts come before any policy's", () => {
   });
 });
 
+describe("the timeouts of a try and of its response", () => {
+  const all = { try: "1s", firstByte: "2s", idle: "3s", body: "4s" };
+  const kinds = ["try-timeout", "first-byte", "body-timeout"] as const;
+  const found = (targets: Record<string, object>, timeouts: object = {}) => {
+    const own = route("shop", {
+      parentRefs: [{ name: "front" }],
+      rules: [{ name: "cart", backendRefs: [to("b")], timeouts }],
+    });
+    const made = Object.entries(targets).map(([target, given]) =>
+      trafficPolicy(target, { targetRefs: [TARGETS[target as TargetName]], timeouts: given }),
+    );
+    const layers = rule(compiled(front(), backend("b"), own, ...made)).backends[0]?.layers;
+    return kinds.map((kind) => layer(layers, kind));
+  };
+  const whole = [
+    { kind: "try-timeout", ms: 1000 },
+    { kind: "first-byte", ms: 2000 },
+    { kind: "body-timeout", idleMs: 3000, ms: 4000 },
+  ];
+
+  it.each<[string, Record<string, object>, object, unknown[]]>([
+    ["are none by default", {}, {}, [undefined, undefined, undefined]],
+    ["hold from the Gateway down", { gateway: all }, {}, whole],
+    ["hold at the backend", { backend: all }, {}, whole],
+    [
+      "are the backend's whole section, if it has one",
+      { route: all, backend: { idle: "9s" } },
+      {},
+      [undefined, undefined, { kind: "body-timeout", idleMs: 9000 }],
+    ],
+    [
+      "leave a try to the rule",
+      { route: all },
+      { backendRequest: "7s" },
+      [{ kind: "try-timeout", ms: 7000 }, ...whole.slice(1)],
+    ],
+    ["are none at 0s", { gateway: { try: "0s", idle: "0s" } }, {}, [undefined, undefined, undefined]],
+  ])("%s", (_, targets, own, expected) => {
+    expect(found(targets, own)).toEqual(expected);
+  });
+});
+
 describe("a breaker is that of the most specific target, the backend's own above all", () => {
   it.each<[TargetName[], (number | undefined)[]]>([
     [[], [undefined, undefined]],

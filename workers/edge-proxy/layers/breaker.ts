@@ -60,7 +60,7 @@ const NONE = { ok: 0, failed: 0, since: 0, oldest: Infinity };
 
 /** Decided at the headers; `result` is the response's status, or what was thrown instead of a response. */
 function outcomeOf(call: Call, result: unknown): Outcome {
-  if (call.request.signal.aborted) return "ignored";
+  if (call.request.signal.aborted || call.abandoned) return "ignored";
   if (typeof result === "number") return result >= 500 ? "failed" : "ok";
   if (result instanceof Denied) return UPSTREAM_FAILURES.has(result.denial.cause) ? "failed" : "ignored";
   // The caller is still there, so the abort is a deadline's, and the error only its echo.

@@ -1,4 +1,4 @@
-import { Denied, type Layer } from "../layer.ts";
+import { type Call, Denied, type Handler, type Layer } from "../layer.ts";
 
 /**
  * The response's headers must be there in time. The body may take as long as it likes: the timer ends with the headers,
@@ -7,18 +7,37 @@ import { Denied, type Layer } from "../layer.ts";
 export const deadline =
   ({ ms }: { readonly ms: number }): Layer =>
   (next) =>
-  (call) => {
-    const controller = new AbortController();
-    const outer = call.signal;
-    call.signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
-    // One promise that whoever is first settles: what comes second, the echo of the abort above all, is heard by nobody.
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Denied({ cause: "deadline-exceeded" }));
-        controller.abort();
-      }, ms);
-      next(call)
-        .finally(() => clearTimeout(timer))
-        .then(resolve, reject);
-    });
-  };
+  (call) =>
+    bounded(next, call, ms, () => {});
+
+/** The time that the caller gave, in its headers. Work that nobody waits for any more is not begun. */
+export const callersDeadline =
+  (ms: number): Layer =>
+  (next) =>
+  (call) =>
+    ms < 1
+      ? Promise.reject(new Denied({ cause: "deadline-exceeded" }))
+      : bounded(next, call, ms, () => {
+          call.abandoned = true;
+        });
+
+function bounded(next: Handler, call: Call, ms: number, onExpiry: () => void): Promise<Response> {
+  const at = call.outside.now() + ms;
+  // Another that is nearer answers anyway.
+  if (call.deadline !== undefined && call.deadline <= at) return next(call);
+  call.deadline = at;
+  const controller = new AbortController();
+  const outer = call.signal;
+  call.signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
+  // One promise that whoever is first settles: what comes second, the echo of the abort above all, is heard by nobody.
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      onExpiry();
+      reject(new Denied({ cause: "deadline-exceeded" }));
+      controller.abort();
+    }, ms);
+    next(call)
+      .finally(() => clearTimeout(timer))
+      .then(resolve, reject);
+  });
+}

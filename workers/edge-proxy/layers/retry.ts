@@ -11,7 +11,7 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
   const copy = copyOfBody(call);
   if (!copy) return next(call);
   // What a try leaves behind must not bind the next.
-  const { signal, place } = call;
+  const { signal, place, deadline } = call;
   for (let retries = 0; ; retries++) {
     const tried = await attempt(next, call);
     const result: Try = tried instanceof Denied ? tried.denial : tried;
@@ -23,6 +23,7 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
     if (isOver(call, signal)) return settled(tried, retries);
     call.signal = signal;
     call.place = place;
+    call.deadline = deadline;
     if (call.body instanceof ReadableStream) call.body = await copy();
     call.attempts = retries + 2;
   }

@@ -37,7 +37,12 @@ export const policies: readonly Broken[] = [
     "invalid-value spec.breaker.maxOpenFor",
   ],
   ["a breaker without probes", traffic("breaker: {‸probes: 0}"), "invalid-value spec.breaker.probes"],
-  ["a timeout that TrafficPolicy has not", traffic("timeouts: {‸idle: 1s}"), "unknown-key spec.timeouts.idle"],
+  ["a timeout that TrafficPolicy has not", traffic("timeouts: {‸connect: 1s}"), "unknown-key spec.timeouts.connect"],
+  [
+    "a try that may take longer than the request",
+    traffic("timeouts: {request: 1s, ‸try: 2s}"),
+    "invalid-value spec.timeouts.try",
+  ],
   ["a policy without limits", rateLimitPolicy(`{${TARGET}, ‸limits: []}`), "invalid-value spec.limits"],
   ["a limit without name and number", limit("‸{}"), `${L}.name`, `${L}.requests`],
   ["a limit of no requests", limit("{name: a, ‸requests: 0}"), `${L}.requests`],
