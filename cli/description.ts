@@ -1,5 +1,5 @@
 /** One resource told to a person: what it is, what became of it, and what belongs to it. After kubectl describe. */
-import type { Problem } from "../mesh/problem.ts";
+import { messageOf, type Problem } from "../mesh/problem.ts";
 import { type Resource, titleOf } from "../mesh/resources/resource.ts";
 import { age } from "./duration.ts";
 import { conditionIn, type Fields, list, specOf, statusOf, text, verdictsOf } from "./fields.ts";
@@ -175,5 +175,5 @@ function policies(resource: Resource, all: readonly Resource[]): Lines {
     );
 }
 
-const warning = ({ code, path, message, fix }: Problem): string =>
-  printable(`[${code}] ${path ? `${path}: ` : ""}${message}${fix === undefined ? "" : ` (${fix})`}`);
+const warning = (problem: Problem): string =>
+  printable(`[${problem.code}] ${problem.path ? `${problem.path}: ` : ""}${messageOf(problem)}`);

@@ -1,5 +1,6 @@
 /** The resources of a mesh, parsed and indexed by what they are referred to. */
-import { compareText, type Problem, type ProblemCode } from "../problem.ts";
+import { compareText, type Problem } from "../problem.ts";
+import type { ProblemCode } from "../problem-codes.ts";
 import { type KindName, type Parsed, SCHEMAS } from "../resources/kinds.ts";
 import { keyOf, type Resource, titleOf } from "../resources/resource.ts";
 

@@ -57,7 +57,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
   });
 }
 
-function place(match: RouteMatch, rule: number): Placed {
+export function place(match: RouteMatch, rule: number): Placed {
   const { type, value } = match.path;
   const candidate: Candidate = {
     rule,

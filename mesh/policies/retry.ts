@@ -36,9 +36,12 @@ export function retryWait(policy: Retry, retries: number, last: Try, random: num
   if (retries >= policy.attempts) return undefined;
   const failed = "status" in last ? policy.codes.includes(last.status) : FAILED.has(last.cause);
   if (!failed) return undefined;
-  const growth = Math.min(2 ** retries, MOST_BACKOFFS);
-  // A backoff that was asked for is the least wait; of the default it is the most.
   return policy.backoffMs === undefined
-    ? DEFAULT_BACKOFF_MS * growth * random
-    : policy.backoffMs * growth * (1 + random / 2);
+    ? DEFAULT_BACKOFF_MS * growthOf(retries) * random
+    : leastWait(policy, retries) * (1 + random / 2);
 }
+
+/** In milliseconds. A backoff that was asked for is the least wait; of the default it is the most. */
+export const leastWait = ({ backoffMs = 0 }: Retry, retries: number): number => backoffMs * growthOf(retries);
+
+const growthOf = (retries: number): number => Math.min(2 ** retries, MOST_BACKOFFS);

@@ -27,7 +27,33 @@ spec:
   parentRefs: [{ name: nowhere }]
 `;
 
-const cwd = () => folder({ "good.yaml": GOOD, "bad.yaml": BAD, "dangling.yaml": DANGLING, "broken.yaml": "kind: [\n" });
+const SHADOWED = `${GOOD}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: front }
+spec: { gatewayClassName: selvedge, listeners: [{ name: http, port: 80, protocol: HTTP }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: storefront }
+spec:
+  parentRefs: [{ name: front }]
+  rules:
+    - matches: [{ path: { value: /cart }, headers: [{ name: x, value: "1" }] }]
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: shop }]
+    - matches: [{ path: { value: /cart/ }, headers: [{ name: X, value: "1" }] }]
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: shop }]
+  hostnames: [shop.example]
+`;
+
+const cwd = () =>
+  folder({
+    "shadowed.yaml": SHADOWED,
+    "good.yaml": GOOD,
+    "bad.yaml": BAD,
+    "dangling.yaml": DANGLING,
+    "broken.yaml": "kind: [\n",
+  });
 
 describe("analyze", () => {
   it.each([
@@ -38,6 +64,11 @@ describe("analyze", () => {
     ["analyze-bad-github", "analyze bad.yaml -o github"],
     ["analyze-warning", "analyze dangling.yaml"],
     ["analyze-threshold", "analyze dangling.yaml --failure-threshold warning"],
+    ["analyze-witness", "analyze shadowed.yaml"],
+    ["analyze-witness-json", "analyze shadowed.yaml -o json"],
+    ["analyze-suppressed", "analyze shadowed.yaml -S unreachable-rule"],
+    ["analyze-suppress-unknown", "analyze shadowed.yaml -S unreachable"],
+    ["analyze-list", "analyze --list"],
     ["analyze-unparsable", "analyze broken.yaml"],
   ])("%s needs no control plane", async (golden, args) => {
     expect(await selvedge(args, { cwd: cwd() })).toMatchGolden(golden);
@@ -45,6 +76,14 @@ describe("analyze", () => {
 
   it.each(["log", "json", "yaml", "github"])("exits 79 in format %s as in every other", async (format) => {
     expect((await selvedge(`analyze bad.yaml -o ${format}`, { cwd: cwd() })).code).toBe(79);
+  });
+
+  it("leaves out a code of one resource alone", async () => {
+    const run = async (resource: string) => {
+      const args = ["analyze", "shadowed.yaml", "--suppress", `unreachable-rule=HTTPRoute default/${resource}`];
+      return (await selvedge(args, { cwd: cwd() })).stdout;
+    };
+    expect([await run("storefront"), await run("other")]).toEqual(["", expect.stringContaining("unreachable-rule")]);
   });
 
   it("reads stdin under its name", async () => {

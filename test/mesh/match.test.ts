@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compile } from "../../mesh/compile/compile.ts";
 import { listenersOf, matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
-import type { Resource } from "../../mesh/resources/resource.ts";
-import { type LinearListener, linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
-import { backend, compiled, gateway, GATEWAY_API, route, service, to } from "../support/resources.ts";
+import { linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
+import { backend, compiled, gateway, route, service, to } from "../support/resources.ts";
+import { listenersAndRoutes, request, resourcesOf } from "../support/route-tables.ts";
 
 const subject = ({
   method,
@@ -20,130 +20,18 @@ const subject = ({
 
 const shown = (match: Match | undefined): string | undefined => match && `${match.rule.route} ${match.rule.rule}`;
 
-/** As stored, unread: the generated cases are valid by construction. */
-function resourcesOf(listeners: readonly LinearListener[], routes: readonly LinearRoute[]): Resource[] {
-  const apiVersion = `${GATEWAY_API}/v1`;
-  const allowedRoutes = { namespaces: { from: "All" } };
-  return [
-    {
-      apiVersion,
-      kind: "Gateway",
-      metadata: { namespace: "default", name: "front" },
-      spec: {
-        gatewayClassName: "selvedge",
-        listeners: listeners.map((listener) => ({ ...listener, protocol: "HTTP", allowedRoutes })),
-      },
-    },
-    ...routes.map(({ namespace, name, created, sectionName, ...spec }) => ({
-      apiVersion,
-      kind: "HTTPRoute",
-      metadata: { namespace, name, ...(created !== undefined && { creationTimestamp: created }) },
-      spec: {
-        ...spec,
-        parentRefs: [{ namespace: "default", name: "front", ...(sectionName !== undefined && { sectionName }) }],
-      },
-    })),
-  ];
-}
-
 describe("match agrees with the specification read rule by rule", () => {
-  const label = fc.constantFrom("a", "a", "b", "ab");
-  const host = fc.array(label, { minLength: 1, maxLength: 3 }).map((labels) => [...labels, "x"].join("."));
-  const hostname = fc.oneof(
-    host,
-    host.map((name) => `*.${name}`),
-    fc.constant("*.x"),
-  );
-  const port = fc.constantFrom(80, 80, 80, 8080);
-  const name = (word: string) => (_: unknown, index: number) => `${word}${index}`;
-  const listeners = fc
-    .uniqueArray(fc.record({ port, hostname: fc.option(hostname, { nil: undefined }) }), {
-      minLength: 2,
-      maxLength: 4,
-      // Two of one port and hostname conflict, and neither takes part.
-      selector: (one) => `${one.port} ${one.hostname}`,
-    })
-    .map((all) =>
-      all.map((one, index): LinearListener => ({
-        name: name("l")(one, index),
-        port: one.port,
-        ...(one.hostname !== undefined && { hostname: one.hostname }),
-      })),
-    );
-  const segments = fc.array(fc.constantFrom("a", "b", "ab"), { maxLength: 3 });
-  const path = fc
-    .tuple(segments, fc.boolean())
-    .map(([parts, slash]) => `/${parts.join("/")}${slash && parts.length > 0 ? "/" : ""}`);
-  const value = fc.constantFrom("1", "2");
-  const exactly = fc.constant("Exact" as const);
-  const byPattern = fc.constant("RegularExpression" as const);
-  const conditions = (...names: string[]) =>
-    fc.array(
-      fc.oneof(
-        { weight: 3, arbitrary: fc.record({ name: fc.constantFrom(...names), value }) },
-        fc.record({ type: byPattern, name: fc.constantFrom(...names), value: fc.constantFrom("[12]", "1|3", "x*") }),
-      ),
-      { maxLength: 3 },
-    );
-  const pathMatch = fc.oneof(
-    fc.record({ type: exactly, value: path }),
-    fc.record({ type: fc.constant("PathPrefix" as const), value: path }),
-    fc.record({
-      type: byPattern,
-      value: fc.constantFrom("/a/.*", "/[ab]+", "/a/[ab]+/?", "/(a|b)(/.*)?", "/ab/(a|b)", "/a/b/(a|ab)+"),
-    }),
-  );
-  const method = fc.constantFrom("GET", "POST");
-  const match = fc.record(
-    {
-      path: pathMatch,
-      method,
-      headers: conditions("x", "X", "y"),
-      queryParams: conditions("q", "Q", "r"),
-    },
-    { requiredKeys: [] },
-  );
-  const rules = fc.array(fc.record({ matches: fc.array(match, { maxLength: 3 }) }), { minLength: 1, maxLength: 3 });
-  const routes = (all: readonly LinearListener[]) =>
-    fc.array(
-      fc.record(
-        {
-          namespace: fc.constantFrom("a", "a-b"),
-          name: fc.constantFrom("r", "s", "t"),
-          created: fc.constantFrom("2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
-          sectionName: fc.constantFrom(...all.map((one) => one.name)),
-          hostnames: fc.array(hostname, { maxLength: 3 }),
-          rules,
-        },
-        { requiredKeys: ["namespace", "name", "hostnames", "rules"] },
-      ),
-      { minLength: 2, maxLength: 6 },
-    );
-  const request = fc.record({
-    port,
-    host: fc.oneof(host, fc.constantFrom("x", "other", "")),
-    method,
-    path,
-    headers: fc.record({ x: value, y: value }, { requiredKeys: [] }),
-    query: fc.record({ q: value, Q: value, r: value }, { requiredKeys: [] }),
-  });
-  const distinct = (all: readonly LinearRoute[]) => [
-    ...new Map(all.map((one) => [`${one.namespace}/${one.name}`, one])).values(),
-  ];
-
   it.each([1, 2, 3])("on the cases of seed %i", (seed) => {
     let matched = 0;
     let refused = 0;
     fc.assert(
       fc.property(
-        listeners.chain((all) =>
-          fc.tuple(fc.constant(all), routes(all), fc.array(request, { minLength: 20, maxLength: 20 })),
-        ),
-        ([open, all, requests]) => {
-          const own = distinct(all);
-          const ready = matcher(compile(resourcesOf(open, own)).snapshot);
+        listenersAndRoutes,
+        fc.array(request, { minLength: 20, maxLength: 20 }),
+        ({ listeners, routes }, requests) => {
+          const ready = matcher(compile(resourcesOf(listeners, routes)).snapshot);
           for (const one of requests) {
-            const expected = linearMatch(open, own, one);
+            const expected = linearMatch(listeners, routes, one);
             expect(shown(matchHost(ready, one.port, one.host, subject(one)))).toBe(expected);
             if (expected === undefined) refused++;
             else matched++;

@@ -1,6 +1,6 @@
 /** What a deployment's vars say, read once an isolate; docs/operating.md tells what each is for. */
-import type { Ingress } from "./address.ts";
-import { DEFAULT_PORT } from "./layer.ts";
+import { DEFAULT_PORT } from "../../mesh/redirect.ts";
+import type { Ingress } from "./ingress.ts";
 
 export type Vars = {
   readonly MESH_DOMAIN: string;

@@ -80,9 +80,6 @@ export type Outside = {
   readonly heard: (epoch: number) => void;
 };
 
-/** The port that a scheme's URLs leave out. */
-export const DEFAULT_PORT = { http: 80, https: 443 } as const;
-
 /** Thrown by whatever answers in the upstream's place; `proxy` alone catches it. */
 export class Denied extends Error {
   readonly denial: Denial;

@@ -2,14 +2,16 @@
  * The hub: a request's whole path on one screen. Match, then the rule's stack of layers, then a backend's, then upstream.
  * A proxy belongs to one snapshot and holds no request's data, so that a request keeps one configuration to its end.
  */
+import { type Address, addressOf } from "../../mesh/address.ts";
 import type { Pointer } from "../../mesh/api.ts";
 import { answer, type Denial } from "../../mesh/denial.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
-import { type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
+import { isNamed, type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
+import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
-import { type Address, addressOf, type Ingress } from "./address.ts";
+import type { Ingress } from "./ingress.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
@@ -42,7 +44,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
     let call: Call | undefined;
     try {
       refuseUncarried(request);
-      const address = addressOf(routes, ingress, url);
+      const address = addressOf(routes, isNamed, ingress, url);
       const match = find(routes, ingress, address, request, url);
       if (!match) throw new Denied({ cause: "no-route" });
       call = {
@@ -90,9 +92,6 @@ function refuseUncarried({ method, body, headers }: Request): void {
   if (/[/?#@\\]/.test(headers.get("host") ?? "")) throw new Denied({ cause: "host-invalid" });
   if (isLooping(headers)) throw new Denied({ cause: "loop-detected" });
 }
-
-/** TRACE would show a caller what the mesh adds for the upstream alone. */
-const CARRIED_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 function find(
   routes: Matcher,

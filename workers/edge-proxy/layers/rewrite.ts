@@ -1,5 +1,5 @@
 import type { MakeLayer } from "../layer.ts";
-import { changedPath } from "./path.ts";
+import { changedPath } from "../../../mesh/path-change.ts";
 
 /** Gateway API's HTTPURLRewriteFilter: what the upstream sees differs from what the caller asked for. */
 export const rewrite: MakeLayer<"rewrite"> =

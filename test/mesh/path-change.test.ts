@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { PathChange } from "../../mesh/snapshot.ts";
-import { changedPath } from "../../workers/edge-proxy/layers/path.ts";
+import { changedPath } from "../../mesh/path-change.ts";
 
 const full = (to: string): PathChange => ({ kind: "full", to });
 const prefix = (to: string): PathChange => ({ kind: "prefix", to });

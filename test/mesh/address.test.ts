@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { matcher } from "../../mesh/match.ts";
+import { type Address, addressOf } from "../../mesh/address.ts";
+import { isNamed, matcher } from "../../mesh/match.ts";
 import { EMPTY_SNAPSHOT, type Listener } from "../../mesh/snapshot.ts";
-import { type Address, addressOf, type Ingress } from "../../workers/edge-proxy/address.ts";
 
 const listener = (hostname: string): Listener => ({ ...LISTENER, hostname });
 const LISTENER: Listener = { port: 80, hostname: "", gateways: [], hosts: {} };
 const routes = matcher({ ...EMPTY_SNAPSHOT, listeners: ["", "shop.example", "*.wide.example"].map(listener) });
-const ingress: Ingress = { scheme: "http", port: 80, domain: "mesh.example", caller: "", client: "" };
+const reached = { port: 80, domain: "mesh.example" };
 
 const host = (name: string, path: string): Address => ({ kind: "host", host: name, path });
 const service = (name: string, port: number | undefined, path: string): Address => ({
@@ -34,5 +34,5 @@ it.each<[url: string, address: Address]>([
   ["http://shop.example/~cart.shop/a", host("shop.example", "/~cart.shop/a")],
   ["http://a.wide.example/~cart.shop/a", host("a.wide.example", "/~cart.shop/a")],
 ])("%s is for %j", (url, address) => {
-  expect(addressOf(routes, ingress, new URL(url))).toEqual(address);
+  expect(addressOf(routes, isNamed, reached, new URL(url))).toEqual(address);
 });

@@ -1,0 +1,31 @@
+/** Every code that a problem can have, with what it means in a clause. docs/problems.md has a section for each. */
+export const PROBLEM_CODES = {
+  "yaml-syntax": "the text is not YAML, or uses what could change a value unseen",
+  "not-a-resource": "a document is no map, or has no apiVersion or kind",
+  "unknown-kind": "no kind has this name",
+  "unknown-version": "the kind is not served at this apiVersion",
+  "unknown-key": "the schema has no such key there",
+  "invalid-value": "a value is of the wrong type, out of range or missing, or contradicts another",
+  "duplicate-resource": "two documents have the same kind, namespace and name",
+  "too-large": "one resource is larger than the store holds in one row",
+  "dangling-reference": "a reference names something that is not there",
+  "not-permitted": "what is named does not let itself be used from here",
+  "not-attached": "a route or a set of listeners found its parent, and does not attach to it",
+  "not-carried": "this runtime cannot do it",
+  conflict: "two resources want what only one of them can have",
+  "no-traffic": "nothing here takes traffic",
+  "not-published": "the change is stored, and edges do not have it yet",
+  "unreachable-rule": "other rules take every request that this one matches",
+  "shadowed-match": "one match of a rule decides nothing, there or anywhere",
+  "shared-hostname": "two Gateways have the same hostname on the same port",
+  "unserved-hostname": "no listener that the route attaches to serves one of its hostnames",
+  "no-weight": "all weights of a list are 0, so that nothing is ever chosen",
+  "retry-exceeds-timeout": "the tries that a rule allows take longer than the time that it allows",
+  "no-backends": "a rule names no backend, and has no filter that answers",
+  "no-endpoints": "requests are sent to something that has no endpoint",
+  "no-routes": "a Gateway or ListenerSet takes traffic, and no route attaches to it",
+  "empty-policy": "a policy says nothing",
+  deprecated: "a field or version has a newer form",
+} as const satisfies Readonly<Record<string, string>>;
+
+export type ProblemCode = keyof typeof PROBLEM_CODES;

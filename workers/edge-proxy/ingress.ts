@@ -1,0 +1,13 @@
+/** What the deployment knows of the connection that a request came in on, and the request does not say. */
+export type Ingress = {
+  /** What clients speak to this socket, whoever ends their TLS. */
+  readonly scheme: "http" | "https";
+  /** The listener port that this edge's socket stands for. */
+  readonly port: number;
+  /** Services answer at `<service>.<namespace>.<domain>`. */
+  readonly domain: string;
+  /** The namespace of the workload that calls, or empty when it is not known. */
+  readonly caller: string;
+  /** The peer's address, or empty where the runtime does not tell. */
+  readonly client: string;
+};
