@@ -9,6 +9,10 @@ export type Denial =
   | { readonly cause: "no-backend" }
   | { readonly cause: "no-endpoint" }
   | { readonly cause: "not-carried" }
+  /** `presented`: there was a token, and it is not good. */
+  | { readonly cause: "unauthorized"; readonly presented: boolean }
+  | { readonly cause: "forbidden" }
+  | { readonly cause: "keys-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "breaker-open"; readonly retryAfterMs: number }
   | { readonly cause: "rate-limited"; readonly retryAfterMs: number }
   | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
@@ -43,6 +47,14 @@ export function answer(denial: Denial): Answer {
       return say(503, denial, "The backend has no endpoint");
     case "not-carried":
       return say(500, denial, "The route asks for something that this runtime cannot do");
+    case "unauthorized":
+      return say(401, denial, "The request must say who makes it", {
+        "www-authenticate": denial.presented ? 'Bearer error="invalid_token"' : "Bearer",
+      });
+    case "forbidden":
+      return say(403, denial, "This caller may not make this request");
+    case "keys-unavailable":
+      return say(503, denial, "Tokens cannot be checked", retryAfter(denial.retryAfterMs));
     case "breaker-open":
       return say(503, denial, "The backend is failing and is being left alone", retryAfter(denial.retryAfterMs));
     case "rate-limited":

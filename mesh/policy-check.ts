@@ -1,6 +1,7 @@
 /** Whether this edge can carry out what a snapshot asks of it, layer by layer. */
 import { isRecord } from "./canonical.ts";
 import { check, isIndex, isPairs, isPositive, isTexts, type Raw } from "./check.ts";
+import { type AuthorizationGroup, authorizer } from "./policies/authorize.ts";
 import type { Policy } from "./snapshot.ts";
 
 /** Throws an Error that names the layer. `backends` is how many the snapshot has. */
@@ -17,6 +18,9 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   deadline: ({ ms }) => isPositive(ms),
   cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
     [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
+  authenticate: ({ required, providers }) =>
+    typeof required === "boolean" && Array.isArray(providers) && providers.every(isProvider),
+  authorize: ({ groups }) => isAuthorization(groups),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
   "request-headers": isHeaderChanges,
   "response-headers": isHeaderChanges,
@@ -41,6 +45,38 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
     typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
 };
+
+/** Making it ready is what finds every pattern, block and condition that this edge could not go by. */
+function isAuthorization(groups: unknown): boolean {
+  try {
+    authorizer(groups as readonly AuthorizationGroup[]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isProvider(provider: unknown): boolean {
+  if (!isRecord(provider)) return false;
+  const { name, issuer, audiences, keys, from, claimHeaders, skewMs } = provider;
+  return (
+    typeof name === "string" &&
+    typeof issuer === "string" &&
+    isTexts(audiences) &&
+    isRecord(keys) &&
+    (keys.kind === "inline" ? isRecord(keys.jwks) && Array.isArray(keys.jwks.keys) : typeof keys.url === "string") &&
+    Array.isArray(from) &&
+    from.every(
+      (place) =>
+        isRecord(place) &&
+        typeof place.name === "string" &&
+        (place.kind !== "header" || typeof place.prefix === "string"),
+    ) &&
+    Array.isArray(claimHeaders) &&
+    claimHeaders.every((one) => isRecord(one) && typeof one.header === "string" && typeof one.claim === "string") &&
+    typeof skewMs === "number"
+  );
+}
 
 function isCarrier(carrier: unknown): boolean {
   if (!isRecord(carrier)) return false;

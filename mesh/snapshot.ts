@@ -3,6 +3,8 @@
  * Control writes it (`compile`), edges read it (`decode`, in snapshot-text.ts). Every default is filled in, every reference is an index,
  * every list is in the order in which the edge tries it: the edge decides nothing that compile could have decided.
  */
+import type { Authentication } from "./policies/authenticate.ts";
+import type { AuthorizationGroup } from "./policies/authorize.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Retry } from "./policies/retry.ts";
@@ -100,6 +102,8 @@ export type Endpoint =
 export type Policy =
   | { readonly kind: "deadline"; readonly ms: number }
   | ({ readonly kind: "cors" } & Cors)
+  | ({ readonly kind: "authenticate" } & Authentication)
+  | { readonly kind: "authorize"; readonly groups: readonly AuthorizationGroup[] }
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
   | ({ readonly kind: "request-headers" } & HeaderChanges)
   | ({ readonly kind: "response-headers" } & HeaderChanges)

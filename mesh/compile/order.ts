@@ -5,6 +5,8 @@
  * | --- | --- |
  * | deadline | bounds everything below it, waiting included |
  * | cors | answers preflights, which bear no credentials and come from the browser: no limit is spent on them |
+ * | authenticate | before whatever asks who calls |
+ * | authorize | sees the request as it was routed, before anything is spent on it or changed in it |
  * | rate-limit | refuses before any work is done, and before a breaker could count the refusal |
  * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
  * | response-headers | sees every answer that a backend gave |
@@ -21,6 +23,8 @@ import type { Policy } from "../snapshot.ts";
 const ORDER: readonly Policy["kind"][] = [
   "deadline",
   "cors",
+  "authenticate",
+  "authorize",
   "rate-limit",
   "refuse",
   "redirect",

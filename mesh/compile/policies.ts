@@ -15,7 +15,12 @@ export type Target = {
 };
 
 /** Every kind of policy. Sections of TrafficPolicies override one another; of the other kinds, all that are attached hold. */
-export const POLICY_KINDS = ["TrafficPolicy", "RateLimitPolicy"] as const;
+export const POLICY_KINDS = [
+  "TrafficPolicy",
+  "RateLimitPolicy",
+  "AuthenticationPolicy",
+  "AuthorizationPolicy",
+] as const;
 type PolicyKind = (typeof POLICY_KINDS)[number];
 export type AnyPolicy = { [K in PolicyKind]: Item<K> }[PolicyKind];
 
@@ -109,9 +114,19 @@ const GROUPS: Readonly<Record<string, string>> = {
   Backend: SELVEDGE_API,
 };
 
+/** What protects a whole namespace, or the whole mesh, is not said of each thing in it. Neither of the two need be a resource. */
+const WIDE_KINDS: readonly string[] = ["AuthenticationPolicy", "AuthorizationPolicy"];
+const WIDE_GROUPS: Readonly<Record<string, string>> = { Namespace: "", Mesh: SELVEDGE_API };
+
+/** The namespace whose policies may hold for the whole mesh, as Istio has its root namespace. */
+const ROOT_NAMESPACE = "selvedge-system";
+export const MESH_TARGET: Target = { kind: "Mesh", namespace: ROOT_NAMESPACE, name: "mesh" };
+export const namespaceTarget = (name: string): Target => ({ kind: "Namespace", namespace: name, name });
+
 function targetOf(model: Model, policy: Named, ref: TargetReference, path: string): Target | Refusal {
   const home = policy.metadata.namespace ?? "";
   const { group, kind, namespace = home, name, sectionName } = ref;
+  if (WIDE_KINDS.includes(policy.kind) && WIDE_GROUPS[kind] === group) return wideTarget(home, ref, path);
   if (GROUPS[kind] !== group || !Object.hasOwn(GROUPS, kind)) {
     const message = `a policy cannot target ${kind} of group "${group}"`;
     const fix = "target a Gateway, ListenerSet, HTTPRoute, Service or Backend";
@@ -130,6 +145,30 @@ function targetOf(model: Model, policy: Named, ref: TargetReference, path: strin
   const message = `${kind} ${name} has no section ${sectionName}`;
   const fix = sections.length > 0 ? `one of ${sections.join(", ")}` : "leave sectionName out";
   return { ...missing, path: `${path}.sectionName`, message, fix };
+}
+
+function wideTarget(
+  home: string,
+  { kind, name, namespace = home, sectionName }: TargetReference,
+  path: string,
+): Target | Refusal {
+  const refused = (message: string, fix: string): Refusal => ({
+    reason: "Invalid",
+    code: "not-permitted",
+    path,
+    message,
+    fix,
+  });
+  const wanted = kind === "Mesh" ? MESH_TARGET : namespaceTarget(home);
+  if (sectionName !== undefined) return refused(`a ${kind} has no sections`, "leave sectionName out");
+  if (home !== wanted.namespace)
+    return refused("a policy of the whole mesh has a namespace of its own", `put it in ${ROOT_NAMESPACE}`);
+  if (name !== wanted.name || namespace !== home)
+    return refused(
+      kind === "Mesh" ? "there is one mesh" : "a policy holds in its own namespace only",
+      `name it ${wanted.name}`,
+    );
+  return wanted;
 }
 
 type TargetKind = "Gateway" | "ListenerSet" | "HTTPRoute" | "Service" | "Backend";

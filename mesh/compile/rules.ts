@@ -6,13 +6,15 @@ import type { Destination, Destinations } from "./backends.ts";
 import { filterLayers } from "./filters.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
+import { authenticateLayer } from "./layers/authenticate.ts";
+import { authorizeLayer } from "./layers/authorize.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
 import { policyDeadline, routeDeadline, tryTimeouts } from "./layers/timeouts.ts";
 import { inOrder } from "./order.ts";
-import type { Policies, Target } from "./policies.ts";
+import { MESH_TARGET, namespaceTarget, type Policies, type Target } from "./policies.ts";
 import type { Placed } from "./table.ts";
 
 export type Compiling = {
@@ -32,12 +34,15 @@ export function ruleCandidates(compiling: Compiling, route: Route, parents: read
     const path = `spec.rules[${index}]`;
     const own: Target = { kind: "HTTPRoute", namespace, name };
     const targets = [...parents, own, ...(rule.name === undefined ? [] : [{ ...own, section: rule.name }])];
-    const backends = ruleBackends(compiling, route, rule, path, targets);
+    const shares = ruleBackends(compiling, route, rule, path, targets);
+    const backends = shares.map(({ share }) => share);
+    const leadsTo = shares.flatMap(({ target }) => target ?? []);
     const compiled = compiling.rules.index({
       route: `${namespace}/${name}`,
       rule: rule.name ?? String(index),
       layers: inOrder([
         ...ruleLayers(compiling, route, rule, path, targets),
+        ...callerLayers(compiling.policies, targets, leadsTo),
         ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
       ]),
       backends,
@@ -52,9 +57,16 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
   return compiling.rules.index({
     route: `${target.namespace}/${target.name}`,
     rule: "",
-    layers: [],
+    layers: inOrder(callerLayers(compiling.policies, [], [target])),
     backends: [weighted(compiling, destination, 1, { rule: undefined, filters: [], targets: [] })],
   });
+}
+
+/** Who calls, and whether it may: asked once, before anything else is done for the call, of all that the rule can lead to. */
+function callerLayers(policies: Policies, way: readonly Target[], leadsTo: readonly Target[]): Policy[] {
+  const homes = [...new Set([...way, ...leadsTo].map(({ namespace }) => namespace))];
+  const all = [MESH_TARGET, ...homes.map(namespaceTarget), ...way, ...leadsTo];
+  return [...authenticateLayer(policies, all), ...authorizeLayer(policies, way, leadsTo)];
 }
 
 export function place(match: RouteMatch, rule: number): Placed {
@@ -115,22 +127,26 @@ const frontTargets = (rule: RouteRule, route: Route, targets: readonly Target[])
       ),
   );
 
+/** A share of a rule's traffic, and what policies may target it by. */
+type Share = { readonly share: WeightedBackend; readonly target?: Target };
+
 function ruleBackends(
   compiling: Compiling,
   route: Route,
   rule: RouteRule,
   path: string,
   targets: readonly Target[],
-): WeightedBackend[] {
+): Share[] {
   const { destinations } = compiling;
-  return rule.backendRefs.flatMap((ref, index): WeightedBackend[] => {
+  return rule.backendRefs.flatMap((ref, index): Share[] => {
     const at = `${path}.backendRefs[${index}]`;
     const destination = destinations.resolve(route, ref, at, targets);
     // A session outlives its backend's weight (GEP-1619, "Traffic Splitting").
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
-    if (!destination) return [{ backend: null, weight: ref.weight, layers: [] }];
+    if (!destination) return [{ share: { backend: null, weight: ref.weight, layers: [] } }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
-    return [weighted(compiling, destination, ref.weight, { rule, filters, targets })];
+    const share = weighted(compiling, destination, ref.weight, { rule, filters, targets });
+    return [{ share, target: destination.target }];
   });
 }
 

@@ -1,5 +1,7 @@
 /** Every kind that Selvedge takes, in the order in which `selvedge get all` shows them. */
 import { z } from "zod";
+import { authenticationPolicy } from "./authentication-policy.ts";
+import { authorizationPolicy } from "./authorization-policy.ts";
 import { backend } from "./backend.ts";
 import { endpointSlice, namespace, service } from "./core.ts";
 import { gateway } from "./gateway.ts";
@@ -24,6 +26,8 @@ export const SCHEMAS = {
   Backend: backend,
   TrafficPolicy: trafficPolicy,
   RateLimitPolicy: rateLimitPolicy,
+  AuthenticationPolicy: authenticationPolicy,
+  AuthorizationPolicy: authorizationPolicy,
   GRPCRoute: grpcRoute,
   TCPRoute: tcpRoute,
   TLSRoute: tlsRoute,

@@ -7,6 +7,9 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "no-backend": [{ cause: "no-backend" }, 500],
   "no-endpoint": [{ cause: "no-endpoint" }, 503],
   "not-carried": [{ cause: "not-carried" }, 500],
+  unauthorized: [{ cause: "unauthorized", presented: false }, 401],
+  forbidden: [{ cause: "forbidden" }, 403],
+  "keys-unavailable": [{ cause: "keys-unavailable", retryAfterMs: 10_000 }, 503, "10"],
   "breaker-open": [{ cause: "breaker-open", retryAfterMs: 1001 }, 503, "2"],
   "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000 }, 429, "30"],
   "limiter-unavailable": [{ cause: "limiter-unavailable", retryAfterMs: 0 }, 503, "1"],
@@ -32,6 +35,7 @@ describe("a denial is answered", () => {
       "cache-control": "no-store",
       "selvedge-cause": cause,
       ...(retryAfter !== undefined && { "retry-after": retryAfter }),
+      ...(status === 401 && { "www-authenticate": "Bearer" }),
     });
     expect(JSON.parse(body)).toEqual({
       type: `https://mesh.selvedge.dev/causes#${cause}`,
@@ -39,6 +43,11 @@ describe("a denial is answered", () => {
       status,
       cause,
     });
+  });
+
+  it("with a challenge that says when a token was there and is not good (RFC 6750)", () => {
+    const { headers } = answer({ cause: "unauthorized", presented: true });
+    expect(headers["www-authenticate"]).toBe('Bearer error="invalid_token"');
   });
 
   it.each([

@@ -115,6 +115,27 @@ const cors = {
 
 const session = { kind: "session", scope: "a/b/0", shares: [0, null], carrier: { kind: "cookie", permanent: false } };
 
+const clause = { of: { kind: "path" }, path: "spec", values: ["/a"] };
+const authorizeBy = (one: unknown, action = "ALLOW") => ({
+  kind: "authorize",
+  groups: [[{ name: "a/p", action, trustedProxies: 0, rules: [{ name: "0", parts: [[[one]]] }] }]],
+});
+const provider = {
+  name: "a/p/0",
+  issuer: "https://i.example",
+  audiences: ["a"],
+  keys: { kind: "remote", url: "https://i.example/jwks" },
+  from: [{ kind: "header", name: "authorization", prefix: "Bearer " }],
+  claimHeaders: [],
+  forward: false,
+  skewMs: 0,
+};
+const authenticateBy = (more: object) => ({
+  kind: "authenticate",
+  required: true,
+  providers: [{ ...provider, ...more }],
+});
+
 describe("a snapshot that a request would trip over is refused", () => {
   it("and a sound one is not", () => {
     const { stacks: _, ...whole } = sound;
@@ -123,12 +144,20 @@ describe("a snapshot that a request would trip over is refused", () => {
     expect(() =>
       decode(JSON.stringify({ ...sound, ...withLayer({ kind: "rate-limit", limits: [limit] }) })),
     ).not.toThrow();
-    for (const layer of [breaker, cors, session])
+    for (const layer of [breaker, cors, session, authorizeBy(clause), authenticateBy({})])
       expect(() => decode(JSON.stringify({ ...sound, ...withLayer(layer) }))).not.toThrow();
     expect(() => decode(JSON.stringify({ ...sound, ...withShare({ backend: null }) }))).not.toThrow();
   });
 
   it.each<[string, object]>([
+    ["groups of policies that are none", withLayer({ kind: "authorize", groups: "x" })],
+    ["a clause about nothing", withLayer(authorizeBy({ ...clause, of: {} }))],
+    ["a clause about something unknown", withLayer(authorizeBy({ ...clause, of: { kind: "weather" } }))],
+    ["an action that is none", withLayer(authorizeBy(clause, "CUSTOM"))],
+    ["a block of addresses that is none", withLayer(authorizeBy({ ...clause, of: { kind: "ip" }, values: ["x"] }))],
+    ["a condition that is none", withLayer(authorizeBy({ ...clause, of: { kind: "condition" }, values: ["a =="] }))],
+    ["a provider without keys", withLayer(authenticateBy({ keys: {} }))],
+    ["a provider without places", withLayer(authenticateBy({ from: [null] }))],
     ["a listener that is null", { listeners: [null] }],
     ["a listener without port", { listeners: [{ ...listener, port: undefined }] }],
     ["a listener at port 0", { listeners: [{ ...listener, port: 0 }] }],

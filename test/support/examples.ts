@@ -172,6 +172,50 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
       onUnavailable: "deny",
     },
   },
+  AuthenticationPolicy: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "AuthenticationPolicy",
+    metadata,
+    spec: {
+      targetRefs,
+      required: true,
+      jwtRules: [
+        {
+          issuer: "https://issuer.example",
+          audiences: ["shop"],
+          jwksUri: "https://issuer.example/jwks.json",
+          fromHeaders: [{ name: "Authorization", prefix: "Bearer " }],
+          fromCookies: ["token"],
+          fromParams: ["access_token"],
+          outputClaimToHeaders: [{ header: "X-User", claim: "sub" }],
+          forwardOriginalToken: true,
+          clockSkew: "30s",
+        },
+      ],
+    },
+  },
+  AuthorizationPolicy: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "AuthorizationPolicy",
+    metadata,
+    spec: {
+      targetRefs,
+      action: "ALLOW",
+      dryRun: true,
+      trustedProxies: 1,
+      rules: [
+        {
+          name: "web",
+          from: [
+            { source: { principals: ["*/ns/shop/sa/web"], notNamespaces: ["test"], remoteIpBlocks: ["10.0.0.0/8"] } },
+          ],
+          to: [{ operation: { hosts: ["shop.example"], methods: ["GET"], paths: ["/cart/{*}"], notPorts: ["80"] } }],
+          when: [{ key: "request.auth.claims[group]", values: ["staff"] }],
+          condition: 'request.path.startsWith("/cart")',
+        },
+      ],
+    },
+  },
   GRPCRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "GRPCRoute", metadata, spec: {} },
   TCPRoute: { apiVersion: `${GATEWAY_API}/v1alpha2`, kind: "TCPRoute", metadata, spec: {} },
   TLSRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "TLSRoute", metadata, spec: {} },

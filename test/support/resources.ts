@@ -39,6 +39,8 @@ export const grant = object(`${GATEWAY_API}/v1`, "ReferenceGrant");
 export const service = object("v1", "Service");
 export const trafficPolicy = object(`${SELVEDGE_API}/v1alpha1`, "TrafficPolicy");
 export const rateLimitPolicy = object(`${SELVEDGE_API}/v1alpha1`, "RateLimitPolicy");
+export const authorizationPolicy = object(`${SELVEDGE_API}/v1alpha1`, "AuthorizationPolicy");
+export const authenticationPolicy = object(`${SELVEDGE_API}/v1alpha1`, "AuthenticationPolicy");
 const backendOf = object(`${SELVEDGE_API}/v1alpha1`, "Backend");
 
 export const backend = (name: string, metadata: object = {}, url = `https://${name}.internal`) =>

@@ -1,5 +1,7 @@
 import type { Pointer } from "../../mesh/api.ts";
 import type { Denial } from "../../mesh/denial.ts";
+import type { Identity } from "../../mesh/identity.ts";
+import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
 import type { BreakerObject, RateLimitObject } from "../../durable-objects/index.ts";
 import type { Memory } from "./memory.ts";
@@ -34,6 +36,12 @@ export type Call = {
   /** The listener's: what the caller spoke, and the port that it called. */
   readonly scheme: "http" | "https";
   readonly port: number;
+  /** Who calls, where that is proven; undefined for anyone. */
+  readonly identity: Identity | undefined;
+  /** The SPIFFE IDs through which the call came to its caller, the first one first. */
+  readonly chain: readonly string[];
+  /** Of the token that an AuthenticationPolicy accepted. */
+  claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
   standIn: "breaker" | "rate-limit" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */

@@ -1,4 +1,6 @@
 import type { Breaker } from "../../mesh/policies/breaker.ts";
+import type { Claims } from "../../mesh/policies/authorize-clause.ts";
+import type { KeySet } from "../../mesh/policies/authenticate.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 
 /** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
@@ -12,6 +14,28 @@ export type Memory = {
   watchBodiesUntil: number;
   /** By bucket. */
   readonly holders: Map<string, Holder>;
+  /** Tokens whose signature was good, by provider and text. */
+  readonly tokens: Map<string, VerifiedToken>;
+  /** What authorization found, by policy and rule: how often since it was last written to the log, and when that was. */
+  readonly findings: Map<string, { readonly count: number; readonly loggedAt: number }>;
+  /** Keys of token issuers, by the URL that they come from. */
+  readonly keySets: Map<string, FetchedKeys>;
+};
+
+type VerifiedToken = {
+  readonly claims: Claims;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+};
+
+/** All times in milliseconds since 1970. */
+export type FetchedKeys = {
+  /** Undefined while it was never had. */
+  readonly jwks: KeySet | undefined;
+  readonly fetchedAt: number;
+  readonly triedAt: number;
+  /** A fetch is under way; one that has not come back by then was cut off. */
+  readonly fetchingUntil: number;
 };
 
 /** This isolate's view of one circuit. */
@@ -43,11 +67,14 @@ export const newMemory = (id: string): Memory => ({
   circuits: new Map(),
   watchBodiesUntil: 0,
   holders: new Map(),
+  tokens: new Map(),
+  findings: new Map(),
+  keySets: new Map(),
 });
 
 /** Sets `key`; a map that is full forgets its oldest. */
-export function remember<T>(map: Map<string, T>, key: string, value: T): T {
-  if (map.size >= MOST_ENTRIES && !map.has(key)) for (const oldest of map.keys()) if (map.delete(oldest)) break;
+export function remember<T>(map: Map<string, T>, key: string, value: T, most = MOST_ENTRIES): T {
+  if (map.size >= most && !map.has(key)) for (const oldest of map.keys()) if (map.delete(oldest)) break;
   map.set(key, value);
   return value;
 }

@@ -24,6 +24,8 @@ const resource = (apiVersion: string, kind: string) => (spec: string) =>
 
 export const backend = resource(SELVEDGE_API, "Backend");
 export const trafficPolicy = resource(SELVEDGE_API, "TrafficPolicy");
+export const authorizationPolicy = resource(SELVEDGE_API, "AuthorizationPolicy");
+export const authenticationPolicy = resource(SELVEDGE_API, "AuthenticationPolicy");
 export const rateLimitPolicy = resource(SELVEDGE_API, "RateLimitPolicy");
 export const gateway = resource(GATEWAY_API, "Gateway");
 export const gatewayClass = resource(GATEWAY_API, "GatewayClass");

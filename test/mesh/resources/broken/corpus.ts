@@ -1,4 +1,5 @@
 import type { Broken } from "./broken.ts";
+import { callers } from "./callers.ts";
 import { envelope } from "./envelope.ts";
 import { gateways } from "./gateways.ts";
 import { policies } from "./policies.ts";
@@ -14,4 +15,5 @@ export const CORPUS: Readonly<Record<string, readonly Broken[]>> = {
   routes,
   services,
   policies,
+  callers,
 };
