@@ -1,5 +1,6 @@
 /** The state Worker: what the mesh remembers. It answers to bindings alone. */
 export { BreakerObject } from "./breaker.ts";
+export { CollectorObject } from "./collector.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
 export { RateLimitObject } from "./rate-limit.ts";

@@ -53,6 +53,8 @@ export type MeshOptions = {
   readonly meshDomain?: string;
   /** How often edges look for a newer snapshot. Default 500 ms. */
   readonly lookEveryMs?: number;
+  /** How old telemetry may become before edges send it. Default 1 s. */
+  readonly reportEveryMs?: number;
   /** Where processes that form one mesh find each other. Without it, everything is in this process. */
   readonly registry?: string;
 };
@@ -70,6 +72,7 @@ const OBJECTS = {
   RATE_LIMIT: "RateLimitObject",
   CONFIG: "ConfigObject",
   FLEET: "FleetObject",
+  COLLECTOR: "CollectorObject",
 } as const;
 
 /** Throws `PortInUse` when a socket is taken. */
@@ -175,6 +178,7 @@ export async function workersOf({
   state = true,
   meshDomain = "mesh.localhost",
   lookEveryMs = 500,
+  reportEveryMs = 1000,
 }: MeshOptions) {
   // The first worker is what the entry socket serves: nothing.
   const closed = {
@@ -195,7 +199,7 @@ export async function workersOf({
             EDGE_ADDRESSES: "127.0.0.1",
           },
           kvNamespaces: { SNAPSHOTS: KV },
-          durableObjects: objects(["CONFIG", "FLEET"], { scriptName: "state" }),
+          durableObjects: objects(["CONFIG", "FLEET", "COLLECTOR"], { scriptName: "state" }),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
         },
       ]
@@ -208,6 +212,7 @@ export async function workersOf({
         EDGE_NAME: edge.name,
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
+        REPORT_EVERY_MS: String(reportEveryMs),
         // These sockets listen on loopback alone, and tell nothing of the peer.
         CLIENT_ADDRESS: "127.0.0.1",
         LISTENER_PORT: String(edge.listenerPort ?? 80),
@@ -219,7 +224,7 @@ export async function workersOf({
         ),
       },
       kvNamespaces: { SNAPSHOTS: KV },
-      durableObjects: objects(["BREAKER", "RATE_LIMIT", "FLEET"], { scriptName: "state" }),
+      durableObjects: objects(["BREAKER", "RATE_LIMIT", "FLEET", "COLLECTOR"], { scriptName: "state" }),
       serviceBindings: Object.fromEntries(
         [
           ...Object.entries(edge.services ?? {}),

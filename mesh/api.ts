@@ -4,6 +4,7 @@
  */
 import type { Problem } from "./problem.ts";
 import type { Resource } from "./resources/resource.ts";
+import type { Group } from "./telemetry/query.ts";
 
 /** A YAML file as text; `name` is what problems are reported against. */
 export type SourceFile = { readonly name: string; readonly text: string };
@@ -110,6 +111,18 @@ export type SnapshotResponse = Pointer & { readonly text: string };
  * epochs that it has lost.
  */
 export type PublishResponse = Pointer & { readonly mended: readonly ("epoch" | "snapshot" | "pointer")[] };
+
+/**
+ * `GET /v1/metrics?from=&to=&step=&by=callee,class`: times in seconds since 1970. `step` may come back longer than it was asked for;
+ * `missing` is how many collectors did not answer.
+ */
+export type MetricsResponse = {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+  readonly groups: readonly Group[];
+  readonly missing: number;
+};
 
 /** `GET /v1/check` */
 export type CheckResponse = { readonly checks: readonly Check[] };

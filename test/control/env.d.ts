@@ -6,6 +6,7 @@ declare namespace Cloudflare {
     readonly SNAPSHOTS: KVNamespace;
     readonly CONFIG: DurableObjectNamespace<import("../../durable-objects/index.ts").ConfigObject>;
     readonly FLEET: DurableObjectNamespace<import("../../durable-objects/index.ts").FleetObject>;
+    readonly COLLECTOR: DurableObjectNamespace<import("../../durable-objects/index.ts").CollectorObject>;
     readonly CONTROL_TOKEN: string;
   }
 }

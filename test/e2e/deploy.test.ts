@@ -36,7 +36,7 @@ test("a dry run bundles all three Workers without an account; the edge's is smal
   for (const pattern of Object.values(holding)) expect(edge).not.toMatch(pattern);
   // The same patterns find them where they are.
   for (const pattern of Object.values(holding)) expect(control).toMatch(pattern);
-  for (const name of ["BreakerObject", "RateLimitObject", "ConfigObject", "FleetObject"])
+  for (const name of ["BreakerObject", "RateLimitObject", "ConfigObject", "FleetObject", "CollectorObject"])
     expect(state).toMatch(new RegExp(`export \\{[^}]*\\b${name}\\b`));
 });
 

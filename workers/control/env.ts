@@ -1,9 +1,11 @@
-import type { ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+import { COLLECTORS } from "../../mesh/telemetry/collector.ts";
+import type { CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
 
 export type Env = {
   readonly SNAPSHOTS: KVNamespace;
   readonly CONFIG: DurableObjectNamespace<ConfigObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
+  readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   /** `namespace/name` of the Secrets for which the platform holds a certificate, with commas between. */
   readonly CERTIFICATES?: string;
   /** Host names or IP addresses at which the edge answers, with commas between: what a Gateway's status shows. */
@@ -14,4 +16,7 @@ export type Env = {
 
 // A fresh stub per call: one that has thrown stays broken, and none may be shared between requests.
 export const config = (env: Env): DurableObjectStub<ConfigObject> => env.CONFIG.getByName("config");
+/** Typed as the object itself: the types of RPC make arrays of tuples, and what comes back is what was sent. */
+export const collectors = (env: Env): Pick<CollectorObject, "totals" | "range">[] =>
+  COLLECTORS.map((name) => env.COLLECTOR.getByName(name) as unknown as CollectorObject);
 export const fleet = (env: Env): DurableObjectStub<FleetObject> => env.FLEET.getByName("fleet");

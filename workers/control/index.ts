@@ -4,6 +4,7 @@ import { apply, remove, rollback } from "./apply.ts";
 import { refusalFor } from "./auth.ts";
 import { check } from "./check.ts";
 import type { Env } from "./env.ts";
+import { exposition, metrics } from "./metrics.ts";
 import { publish, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
@@ -21,6 +22,8 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, h
   ["GET", "/v1/edges", edges],
   ["GET", "/v1/snapshot", snapshot],
   ["GET", "/v1/check", check],
+  ["GET", "/v1/metrics", metrics],
+  ["GET", "/metrics", exposition],
 ];
 
 const app = new Hono<{ Bindings: Env }>();

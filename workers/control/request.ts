@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { ApplyRequest, DeleteRequest, RollbackRequest } from "../../mesh/api.ts";
 import type { Problem } from "../../mesh/problem.ts";
+import { GROUPINGS } from "../../mesh/telemetry/query.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Room for 15 MiB of resources (`MAX_MESH_BYTES`) in YAML, escaped as JSON; an isolate has 128 MB for everything. */
@@ -49,6 +50,18 @@ export const historyQuery = z.strictObject({
   limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(20),
   /** Only epochs before this one: the last of a page asks for the next. */
   before: z.coerce.number().pipe(epoch).exactOptional(),
+});
+
+/** Times in seconds since 1970; without them, the last five minutes. `by` is a list with commas. */
+export const metricsQuery = z.strictObject({
+  from: z.coerce.number().pipe(epoch).exactOptional(),
+  to: z.coerce.number().pipe(epoch).exactOptional(),
+  step: z.coerce.number().pipe(z.int().min(1).max(86_400)).exactOptional(),
+  by: z
+    .string()
+    .transform((text) => text.split(",").filter((word) => word !== ""))
+    .pipe(z.array(z.enum(GROUPINGS)))
+    .default([]),
 });
 
 export const noQuery = z.strictObject({});

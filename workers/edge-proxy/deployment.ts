@@ -6,6 +6,8 @@ export type Vars = {
   readonly MESH_DOMAIN: string;
   /** How often an isolate that has traffic looks for a newer snapshot, in milliseconds. */
   readonly LOOK_EVERY_MS: string;
+  /** How old telemetry may become before an isolate sends it, in milliseconds. */
+  readonly REPORT_EVERY_MS: string;
   /** The header in which the runtime names the client, or, where it has none, the one address that clients have. */
   readonly CLIENT_ADDRESS: string;
   /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
@@ -20,6 +22,7 @@ export type Vars = {
 
 export type Deployment = {
   readonly lookEveryMs: number;
+  readonly reportEveryMs: number;
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
   /** What the connection of a request is. */
@@ -32,6 +35,7 @@ export function deploymentOf(vars: Vars): Deployment {
   const isAddress = /^[\d.]+$|:/.test(address);
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
+    reportEveryMs: Number(vars.REPORT_EVERY_MS),
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: ({ headers }, url) => {
       const scheme = (vars.LISTENER_SCHEME || url.protocol.slice(0, -1)) === "https" ? "https" : "http";

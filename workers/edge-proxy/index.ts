@@ -1,11 +1,13 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
-import type { BreakerObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
+import type { BreakerObject, CollectorObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
+import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { deny } from "./proxy.ts";
+import { report } from "./report.ts";
 import { coldStart, look, type Stores } from "./snapshot.ts";
 import { within } from "./within.ts";
 
@@ -14,6 +16,7 @@ export interface Env extends Vars {
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
+  readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly EDGE_NAME: string;
   /** `namespace/name` of the Gateway that this deployment stands for; empty for all of them. */
   readonly GATEWAY: string;
@@ -31,7 +34,7 @@ let deployment: Deployment | undefined;
 export default {
   async fetch(request, env, context): Promise<Response> {
     const mine = (isolate ??= newIsolate(crypto.randomUUID()));
-    const { ingress, hostPreserving, lookEveryMs } = (deployment ??= deploymentOf(env));
+    const { ingress, hostPreserving, lookEveryMs, reportEveryMs } = (deployment ??= deploymentOf(env));
     const url = new URL(request.url);
     const waiting = refresh(mine, lookEveryMs, env, request, context);
     if (waiting) await waiting;
@@ -40,6 +43,10 @@ export default {
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
     const touched = outside(mine, hostPreserving, env, context);
     const response = await active.run(request, url, touched, ingress(request, url));
+    const { recorder } = mine.memory;
+    const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
+    const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
+    report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later });
     // Said on every answer, since nobody reads the logs of a mesh that seems to work.
     if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
     return response;
@@ -74,14 +81,16 @@ async function begin(mine: Isolate, env: Env, request: Request, context: Executi
   mine.lookedAt = Date.now();
 }
 
-function stores(env: Env, { cf }: Request): Stores {
+const coloOf = ({ cf }: Request): string => (typeof cf?.colo === "string" ? cf.colo : "local");
+
+function stores(env: Env, request: Request): Stores {
   return {
     kv: env.SNAPSHOTS,
     fleet: () => env.FLEET.getByName("fleet"),
     cache: caches.default,
     name: env.EDGE_NAME,
     gateway: env.GATEWAY,
-    colo: typeof cf?.colo === "string" ? cf.colo : "local",
+    colo: coloOf(request),
   };
 }
 

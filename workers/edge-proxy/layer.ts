@@ -25,6 +25,8 @@ export type Call = {
   readonly folder: string;
   /** Where the call goes, as far as that is decided: beforehand by a session, or drawn on the way. Replaced, never changed. */
   place: Place;
+  /** The backend's name, once it is drawn; empty until then. */
+  backend: string;
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
   /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */

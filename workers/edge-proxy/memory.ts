@@ -2,6 +2,7 @@ import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { KeySet } from "../../mesh/policies/authenticate.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
+import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 
 /** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
 export type Memory = {
@@ -20,6 +21,7 @@ export type Memory = {
   readonly findings: Map<string, { readonly count: number; readonly loggedAt: number }>;
   /** Keys of token issuers, by the URL that they come from. */
   readonly keySets: Map<string, FetchedKeys>;
+  readonly recorder: Recorder;
 };
 
 type VerifiedToken = {
@@ -70,6 +72,7 @@ export const newMemory = (id: string): Memory => ({
   tokens: new Map(),
   findings: new Map(),
   keySets: new Map(),
+  recorder: newRecorder(id),
 });
 
 /** Sets `key`; a map that is full forgets its oldest. */

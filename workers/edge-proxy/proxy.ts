@@ -11,11 +11,13 @@ import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/balance.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
+import { begin } from "../../mesh/telemetry/recorder.ts";
 import type { Ingress } from "./ingress.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
 import { callersDeadline } from "./layers/deadline.ts";
+import { observed, type Seen } from "./report.ts";
 import { upstream } from "./upstream.ts";
 
 /** `url` is the request's, parsed: the entry has needed it already. */
@@ -41,13 +43,15 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
   };
 
   return async (request, url, outside, ingress) => {
-    let call: Call | undefined;
+    const seen: Seen = { request, began: outside.now(), rule: undefined, call: undefined };
+    begin(outside.memory.recorder);
     try {
       refuseUncarried(request);
       const address = addressOf(routes, isNamed, ingress, url);
       const match = find(routes, ingress, address, request, url);
       if (!match) throw new Denied({ cause: "no-route" });
-      call = {
+      seen.rule = match.rule;
+      const call: Call = {
         request,
         body: request.body,
         headers: requestHeaders(request, url, ingress),
@@ -57,6 +61,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         prefix: match.prefix,
         folder: before(url.pathname, address.path) + match.folder,
         place: {},
+        backend: "",
         signal: undefined,
         deadline: undefined,
         abandoned: false,
@@ -72,13 +77,15 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         pinned,
         outside,
       };
+      seen.call = call;
       const allowedMs = timeAllowed((name) => request.headers.get(name));
       const handler = handlerOf(match.rule);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
-      return finish(await run(call), call);
+      return observed(seen, "", finish(await run(call), call), outside);
     } catch (error) {
       if (!(error instanceof Denied)) console.error("edge failed", error);
-      return mark(deny(error instanceof Denied ? error.denial : { cause: "internal" }, pinned), call);
+      const denial: Denial = error instanceof Denied ? error.denial : { cause: "internal" };
+      return observed(seen, denial.cause, mark(deny(denial, pinned), seen.call), outside);
     }
   };
 }
@@ -132,7 +139,11 @@ type Build = (policies: readonly Policy[], inner: Handler) => Handler;
 function backendHandler(snapshot: Snapshot, { backend, layers }: WeightedBackend, build: Build): Handler {
   const found = backend === null ? undefined : snapshot.backends[backend];
   if (!found) return () => Promise.reject(new Denied({ cause: "no-backend" }));
-  return build(layers, upstream(found));
+  const run = build(layers, upstream(found));
+  return (call) => {
+    call.backend = found.name;
+    return run(call);
+  };
 }
 
 function layerOf<K extends Policy["kind"]>(

@@ -25,6 +25,7 @@ export function callWith(
     prefix: undefined,
     folder: "",
     place: {},
+    backend: "",
     signal: undefined,
     deadline: undefined,
     abandoned: false,

@@ -1,0 +1,67 @@
+/** Telemetry as it is asked for: all of it for Prometheus, a stretch of time for people. */
+import type { MetricsResponse } from "../../mesh/api.ts";
+import { fromWire } from "../../mesh/telemetry/flush.ts";
+import { expositionText } from "../../mesh/telemetry/openmetrics.ts";
+import { query } from "../../mesh/telemetry/query.ts";
+import { addTally, keyOf, type Labels, type Tally } from "../../mesh/telemetry/series.ts";
+import { collectors, config, type Env } from "./env.ts";
+import { Refusal } from "./refusal.ts";
+import { metricsQuery, noQuery, queryOf } from "./request.ts";
+
+const CONTENT_TYPES = {
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+  text: "text/plain; version=0.0.4; charset=utf-8",
+};
+const DEFAULT_RANGE_S = 300;
+/** As many steps as a chart has pixels. */
+const MOST_STEPS = 2000;
+
+/** Fails as a whole when a collector does not answer: counters without its part would seem to go back. */
+export async function exposition(request: Request, env: Env): Promise<Response> {
+  queryOf(request, noQuery);
+  const [{ epoch }, ...parts] = await Promise.all([
+    config(env).head(),
+    ...collectors(env).map(async (collector) => collector.totals()),
+  ]);
+  const series = new Map<string, readonly [Labels, Tally]>();
+  const accounts = { reported: 0, undetailed: 0, pendingMax: 0, lostMax: 0 };
+  for (const part of parts) {
+    for (const [labels, wire] of part.series) {
+      const known = series.get(keyOf(labels));
+      if (known) addTally(known[1], fromWire(wire));
+      else series.set(keyOf(labels), [labels, fromWire(wire)]);
+    }
+    accounts.reported += part.accounts.reported;
+    accounts.undetailed += part.accounts.undetailed;
+    accounts.pendingMax += part.accounts.pendingMax;
+    accounts.lostMax += part.accounts.lostMax;
+  }
+  const edges = parts.flatMap(({ isolates }) => isolates);
+  const format = request.headers.get("accept")?.includes("application/openmetrics-text") ? "openmetrics" : "text";
+  const text = expositionText({ series: [...series.values()], edges, epoch, accounts }, format);
+  return new Response(text, { headers: { "content-type": CONTENT_TYPES[format] } });
+}
+
+/** A collector that does not answer is left out, and said to be. */
+export async function metrics(request: Request, env: Env): Promise<Response> {
+  const now = Math.floor(Date.now() / 1000);
+  const { to = now + 1, by, ...asked } = queryOf(request, metricsQuery);
+  const { from = to - DEFAULT_RANGE_S, step: wanted = to - from } = asked;
+  if (from >= to) throw new Refusal("invalid-request", { detail: "from must be before to" });
+  const answers = await Promise.all(
+    collectors(env).map(async (collector) => {
+      try {
+        return await collector.range(from, to);
+      } catch (error) {
+        console.error(error);
+        return undefined;
+      }
+    }),
+  );
+  const ranges = answers.filter((answer) => answer !== undefined);
+  const slot = Math.max(1, ...ranges.map(({ slotSeconds }) => slotSeconds));
+  const step = Math.ceil(Math.max(wanted, (to - from) / MOST_STEPS) / slot) * slot;
+  const groups = query(ranges, by, { from, to, step });
+  const missing = answers.length - ranges.length;
+  return Response.json({ from, to, step, groups, missing } satisfies MetricsResponse);
+}
