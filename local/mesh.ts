@@ -51,6 +51,8 @@ export type MeshOptions = {
   /** False in a process that shares the state of another. Default true. */
   readonly state?: boolean;
   readonly meshDomain?: string;
+  /** The secret that the edges share. Default: none. */
+  readonly meshKey?: string;
   /** How often edges look for a newer snapshot. Default 500 ms. */
   readonly lookEveryMs?: number;
   /** How old telemetry may become before edges send it. Default 1 s. */
@@ -177,6 +179,7 @@ export async function workersOf({
   neighbours = [],
   state = true,
   meshDomain = "mesh.localhost",
+  meshKey,
   lookEveryMs = 500,
   reportEveryMs = 1000,
 }: MeshOptions) {
@@ -219,6 +222,7 @@ export async function workersOf({
         LISTENER_SCHEME: edge.listenerScheme ?? "http",
         GATEWAY: edge.gateway ?? "",
         CALLER: edge.caller ?? "",
+        ...(meshKey !== undefined && { MESH_KEY: meshKey }),
         HOST_PRESERVING: JSON.stringify(
           Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),
         ),

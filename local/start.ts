@@ -49,6 +49,7 @@ async function start(base: number, dir: string, { fresh, traffic }: { fresh: boo
     dir,
     control: { port: ports.control, token: installation.token },
     edges: [{ name: "edge", port: ports.edge }],
+    meshKey: crypto.randomUUID(),
   });
   const services = startServices(ports, (line) => note(`${line}; restart npm start to have it back`));
   ends.push(services.stop);

@@ -23,4 +23,6 @@ export const MESH_HEADERS = {
 export const TRAVELLING_HEADERS = {
   /** How many milliseconds whoever called still waits. */
   timeout: "selvedge-timeout-ms",
+  /** How many more tries of its calls the request may set off; mesh/policies/retry-tree.ts. */
+  retries: "selvedge-retries",
 } as const;

@@ -34,11 +34,7 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     isCarrier(carrier) &&
     [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
   mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
-  retry: ({ codes, attempts, backoffMs }) =>
-    Array.isArray(codes) &&
-    codes.every((code) => typeof code === "number") &&
-    isPositive(attempts) &&
-    (backoffMs === undefined || isPositive(backoffMs)),
+  retry: isRetry,
   "try-timeout": ({ ms }) => isPositive(ms),
   "first-byte": ({ ms }) => isPositive(ms),
   "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
@@ -75,6 +71,25 @@ function isProvider(provider: unknown): boolean {
     Array.isArray(claimHeaders) &&
     claimHeaders.every((one) => isRecord(one) && typeof one.header === "string" && typeof one.claim === "string") &&
     typeof skewMs === "number"
+  );
+}
+
+function isRetry(retry: Raw): boolean {
+  const { backend, codes, headers, failures, attempts, backoff, maxRetryAfterMs, largestBody, budget } = retry;
+  return (
+    typeof backend === "string" &&
+    Array.isArray(codes) &&
+    codes.every(isPositive) &&
+    typeof retry.serverErrors === "boolean" &&
+    Array.isArray(headers) &&
+    headers.every((one) => isRecord(one) && typeof one.name === "string") &&
+    isTexts(failures) &&
+    isPositive(attempts) &&
+    isRecord(backoff) &&
+    [backoff.baseMs, backoff.maxMs].every(isPositive) &&
+    [maxRetryAfterMs, largestBody].every((one) => typeof one === "number") &&
+    isRecord(budget) &&
+    [budget.percent, budget.perSecond].every((one) => typeof one === "number")
   );
 }
 

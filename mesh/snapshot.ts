@@ -115,7 +115,8 @@ export type Policy =
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
   | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
-  | ({ readonly kind: "retry" } & Retry)
+  /** `backend` names what its budget is kept for. */
+  | ({ readonly kind: "retry"; readonly backend: string } & Retry)
   /** The time of one try, within the deadline of the whole call. */
   | { readonly kind: "try-timeout"; readonly ms: number }
   /** From the beginning of a try to the first byte of its response's body. */

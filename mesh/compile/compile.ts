@@ -11,6 +11,7 @@ import { type Attachment, attachments, type ParentFact } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
 import { grants, type Grants } from "./grants.ts";
+import { reportConditions } from "./layers/retry.ts";
 import { type Listeners, listeners, reportListeners } from "./listeners.ts";
 import { type Item, type Model, model } from "./model.ts";
 import { policies, type Target } from "./policies.ts";
@@ -45,6 +46,7 @@ export function compile(resources: readonly Resource[]): Compiled {
   };
   reportUncarried(from, resources);
   reportListeners(from, found);
+  reportConditions(from);
   const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,

@@ -169,7 +169,7 @@ function weighted(
     ...rateLimitLayer(policies, [target]),
     ...filters,
     ...breakerLayer(policies, all, backend.name),
-    ...(rule ? retryLayer(rule) : []),
+    ...retryLayer(policies, rule, all, backend.name),
     ...tryTimeouts(policies, rule, all),
   ]);
   return { backend: backends.index(backend), weight, layers };

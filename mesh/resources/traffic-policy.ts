@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { milliseconds, positiveDuration, targetReference } from "./parts.ts";
+import { retry } from "./traffic/retry.ts";
 import { timeouts } from "./traffic/timeouts.ts";
 
 /** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
@@ -17,6 +18,7 @@ export const trafficPolicy = defineKind(
     spec: z.strictObject({
       targetRefs: z.array(targetReference).min(1).max(16),
       timeouts: timeouts.optional(),
+      retry: retry.optional(),
       /** Per backend, and shared by the whole fleet. Opens when both `failures` and `failureRatio` are reached in `window`. */
       breaker: z
         .strictObject({

@@ -1,16 +1,37 @@
 /** What the mesh does about backends that refuse, reset, hang, dribble and lie about length, and what its callers see of it. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ask, type Asked } from "../support/http.ts";
 import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
-import { streaming, type Upstream } from "../support/upstream.ts";
+import { streaming, type Upstream, upstream } from "../support/upstream.ts";
 
 let mesh: TestMesh;
 let flawed: Upstream;
+let leaf: Upstream;
+let relay: Upstream;
+/** What the leaf does with a request; it has then been carried out. */
+let leafAnswers: (request: IncomingMessage, response: ServerResponse) => void;
 /** What reached the upstream, by path. */
 const reached: { path: string; headers: Record<string, unknown>; aborted: boolean }[] = [];
 
 beforeAll(async () => {
-  mesh = await testMesh();
+  // The second edge has memory of its own: whatever was learnt at the first is not known there.
+  mesh = await testMesh([{}, {}, {}], { meshKey: "a key of this test" });
+  leaf = await upstream("leaf", (request, response) => leafAnswers(request, response));
+  // A service that calls the next through the mesh, and passes on what belongs to the request, as it would traceparent.
+  relay = await upstream("relay", (request, response) => {
+    const [, next, ...rest] = (request.url ?? "").split("/");
+    const retries = request.headers["selvedge-retries"];
+    ask({
+      port: mesh.edges[Number(next)]!,
+      host: "chained.shop.mesh.localhost",
+      path: `/${rest.join("/")}`,
+      headers: retries === undefined ? {} : { "selvedge-retries": retries },
+    }).then(
+      ({ status, body }) => response.writeHead(status).end(body),
+      () => response.writeHead(502).end(),
+    );
+  });
   flawed = await streaming((request, response) => {
     const { pathname: path } = new URL(request.url ?? "/", "http://x");
     const record = { path, headers: request.headers, aborted: false };
@@ -49,11 +70,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await mesh?.close();
-  await flawed?.close();
+  await Promise.all([flawed, leaf, relay].map((one) => one?.close()));
 });
 
 beforeEach(() => {
   reached.length = 0;
+  for (const one of [leaf, relay]) one.received.length = 0;
 });
 
 const backend = (name: string, url: string) => `
@@ -77,7 +99,38 @@ const MANIFESTS = () =>
     backend("plain", flawed.url),
     backend("timed", flawed.url),
     policy("timed", "timeouts: { request: 400ms, firstByte: 200ms, idle: 150ms, body: 500ms }"),
+    backend("leaf", leaf.url),
+    policy("leaf", "retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms } }"),
+    backend("chained", relay.url),
+    policy(
+      "chained",
+      "retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, budget: { minPerSecond: 100 } }",
+    ),
+    backend("leaf-below", leaf.url),
+    policy(
+      "leaf-below",
+      "retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, budget: { minPerSecond: 100 } }",
+    ),
+    chain(),
   ].join("");
+/** At the chain's own address, what is left of the path says who is next: another relay, or the leaf. */
+const chain = () => `
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: chained, namespace: shop }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: chained }]
+  rules:
+  - matches: [{ path: { value: /leaf } }]
+    backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: leaf-below }]
+  - backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: chained }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: chained, namespace: shop }
+spec: { ports: [{ port: 80 }] }
+`;
 
 /** What a caller sees of a backend at its service address: the cause of a denial, or the body, or that the body broke off. */
 async function seen(service: string, path: string, more: Partial<Asked> = {}): Promise<string> {
@@ -112,16 +165,16 @@ describe("timeouts", () => {
 
 describe("a caller's deadline", () => {
   it.each([
-    ["our header", { "selvedge-timeout-ms": "100" }],
-    ["Envoy's", { "x-envoy-expected-rq-timeout-ms": "100" }],
-    ["gRPC's", { "grpc-timeout": "100m" }],
+    ["our header", { "selvedge-timeout-ms": "400" }],
+    ["Envoy's", { "x-envoy-expected-rq-timeout-ms": "400" }],
+    ["gRPC's", { "grpc-timeout": "400m" }],
   ])("in %s is kept, and the upstream told what is left of it", async (_, headers) => {
     const began = Date.now();
     expect(await seen("plain", "/hang", { headers })).toBe("deadline-exceeded");
-    expect(Date.now() - began).toBeLessThan(1000);
+    expect(Date.now() - began).toBeLessThan(2000);
     const told = Number(reached[0]?.headers["selvedge-timeout-ms"]);
     expect(told).toBeGreaterThan(0);
-    expect(told).toBeLessThanOrEqual(100);
+    expect(told).toBeLessThanOrEqual(400);
     expect(reached[0]?.headers["x-envoy-expected-rq-timeout-ms"]).toBe(String(told));
     await pause(50);
     expect(reached[0]?.aborted).toBe(true);
@@ -135,5 +188,56 @@ describe("a caller's deadline", () => {
   it("that is up reaches no upstream", async () => {
     expect(await seen("plain", "/", { headers: { "selvedge-timeout-ms": "0" } })).toBe("deadline-exceeded");
     expect(reached).toEqual([]);
+  });
+});
+
+describe("retries", () => {
+  const get = (path: string, more: Partial<Asked> = {}) =>
+    ask({ port: mesh.edge, host: "leaf.shop.mesh.localhost", path, ...more });
+
+  it("of three layers with three tries each reach a dead service at their end four times at most", async () => {
+    leafAnswers = (_, response) => void response.writeHead(503).end();
+    const { status } = await ask({ port: mesh.edge, host: "chained.shop.mesh.localhost", path: "/1/2/leaf" });
+    expect(status).toBe(503);
+    expect(leaf.received.length).toBeGreaterThanOrEqual(3);
+    expect(leaf.received.length).toBeLessThanOrEqual(4);
+  });
+
+  it("of a payment that was carried out, and whose answer was lost, there are none, and the caller is told", async () => {
+    leafAnswers = (request) => void request.socket.resetAndDestroy();
+    const { status, headers } = await get("/pay", { method: "POST", body: "1 €" });
+    expect([status, headers["selvedge-cause"], headers["selvedge-attempts"]]).toEqual([
+      502,
+      "upstream-unreachable",
+      undefined,
+    ]);
+    expect(leaf.received).toHaveLength(1);
+  });
+
+  it("make of one failure in twenty fewer than one in five hundred", async () => {
+    const CALLS = 2000;
+    let seed = 7;
+    // A generator of one seed (Numerical Recipes' LCG), so that a red run means a change and not bad luck.
+    const random = () => (seed = (seed * 1_664_525 + 1_013_904_223) % 2 ** 32) / 2 ** 32;
+    leafAnswers = (request, response) => {
+      if (random() >= 0.05) return void response.end("done");
+      if (random() < 0.5) return void response.writeHead(503).end();
+      request.socket.resetAndDestroy();
+    };
+    let succeeded = 0;
+    for (let begun = 0; begun < CALLS; begun += 20) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => get("/")));
+      succeeded += answers.filter(({ status }) => status === 200).length;
+    }
+    expect(succeeded / CALLS).toBeGreaterThanOrEqual(0.998);
+    expect(leaf.received.length / CALLS).toBeLessThan(1.1);
+  });
+
+  it("when every call fails add less than a tenth to the load", async () => {
+    leafAnswers = (_, response) => void response.writeHead(500).end();
+    const CALLS = 400;
+    for (let begun = 0; begun < CALLS; begun += 20) await Promise.all(Array.from({ length: 20 }, () => get("/")));
+    expect(leaf.received.length).toBeGreaterThanOrEqual(CALLS);
+    expect(leaf.received.length).toBeLessThanOrEqual(1.1 * CALLS);
   });
 });

@@ -85,6 +85,19 @@ const sound = {
   backends: [one],
   stacks: [[]],
 };
+const RETRY = {
+  kind: "retry",
+  backend: "b",
+  codes: [],
+  serverErrors: false,
+  headers: [],
+  failures: [],
+  attempts: 1,
+  backoff: { baseMs: 1, maxMs: 1, least: false },
+  maxRetryAfterMs: 0,
+  largestBody: 0,
+  budget: { percent: 0, perSecond: 0 },
+};
 const withLayer = (layer: unknown) => ({ stacks: [[layer]] });
 const withCandidate = (candidate: unknown) => ({ listeners: [{ ...listener, hosts: { "": tableOf(candidate) } }] });
 const withTable = (more: object) => ({
@@ -223,9 +236,11 @@ describe("a snapshot that a request would trip over is refused", () => {
     ["a CORS policy without origins", withLayer({ ...cors, origins: undefined })],
     ["a CORS policy whose methods are numbers", withLayer({ ...cors, methods: [1] })],
     ["a CORS policy without age", withLayer({ ...cors, maxAgeSeconds: 0 })],
-    ["a retry without codes", withLayer({ kind: "retry", attempts: 1 })],
-    ["a retry of no attempt", withLayer({ kind: "retry", codes: [], attempts: 0 })],
-    ["a retry whose backoff is no time", withLayer({ kind: "retry", codes: [], attempts: 1, backoffMs: 0 })],
+    ["a retry without codes", withLayer({ ...RETRY, codes: undefined })],
+    ["a retry of no attempt", withLayer({ ...RETRY, attempts: 0 })],
+    ["a retry whose backoff is no time", withLayer({ ...RETRY, backoff: { baseMs: 0, maxMs: 0, least: false } })],
+    ["a retry without budget", withLayer({ ...RETRY, budget: {} })],
+    ["a body's timeout of no time", withLayer({ kind: "body-timeout", ms: 0 })],
     ["a try of no time", withLayer({ kind: "try-timeout", ms: 0 })],
     ["a session of no rule", withLayer({ ...session, scope: undefined })],
     ["a session with a backend that is not there", withLayer({ ...session, shares: [1] })],

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ApiProblem, ChangeResponse, EdgesResponse } from "../../mesh/api.ts";
-import { bootMesh, type EdgeOptions, type Mesh } from "../../local/mesh.ts";
+import { bootMesh, type EdgeOptions, type Mesh, type MeshOptions } from "../../local/mesh.ts";
 import { ask } from "./http.ts";
 import { freePort } from "./ports.ts";
 
@@ -18,7 +18,10 @@ export type TestMesh = {
   readonly close: () => Promise<void>;
 };
 
-export async function testMesh(edges: readonly Partial<EdgeOptions>[] = [{}]): Promise<TestMesh> {
+export async function testMesh(
+  edges: readonly Partial<EdgeOptions>[] = [{}],
+  more: Pick<MeshOptions, "meshKey"> = {},
+): Promise<TestMesh> {
   const dir = await mkdtemp(join(tmpdir(), "selvedge-test-"));
   const controlPort = await freePort();
   const placed: EdgeOptions[] = [];
@@ -28,6 +31,7 @@ export async function testMesh(edges: readonly Partial<EdgeOptions>[] = [{}]): P
     control: { port: controlPort, token: TOKEN },
     edges: placed,
     lookEveryMs: 100,
+    ...more,
   });
   return {
     dir,

@@ -1,17 +1,17 @@
 import { type Call, Denied } from "./layer.ts";
 
-/** Larger bodies are sent once, to one place, and never held. */
+/** In bytes. Where no policy says otherwise, larger bodies are sent once, to one place, and never held. */
 export const LARGEST_COPY_BYTES = 64 * 1024;
 
 /**
  * The request's body once more, to be read when it is needed; undefined where there can be no copy: the body is larger than
- * `LARGEST_COPY_BYTES`, or does not say how large it is. The first sending is not delayed: it streams as without a copy.
+ * `largest` bytes, or does not say how large it is. The first sending is not delayed: it streams as without a copy.
  */
-export function copyOfBody(call: Call): (() => Promise<ArrayBuffer | null>) | undefined {
+export function copyOfBody(call: Call, largest = LARGEST_COPY_BYTES): (() => Promise<ArrayBuffer | null>) | undefined {
   const { body } = call;
   if (body === null || body instanceof ArrayBuffer) return () => Promise.resolve(body);
   const length = call.request.headers.get("content-length");
-  if (length === null || Number(length) > LARGEST_COPY_BYTES) return undefined;
+  if (length === null || Number(length) > largest) return undefined;
   const [sent, kept] = body.tee();
   call.body = sent;
   return async () => {

@@ -18,6 +18,8 @@ export type Vars = {
   readonly CALLER: string;
   /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
   readonly HOST_PRESERVING: string;
+  /** A secret, the same for all edges of the mesh. Absent where none was set. */
+  readonly MESH_KEY?: string;
 };
 
 export type Deployment = {

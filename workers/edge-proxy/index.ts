@@ -112,6 +112,7 @@ function outside(
     },
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
+    meshKey: env.MESH_KEY ?? "",
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {

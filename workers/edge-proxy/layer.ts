@@ -48,6 +48,10 @@ export type Call = {
   standIn: "breaker" | "rate-limit" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
+  /** The upstream is declared to honour the call's key, which the mesh enforces: sent twice, it is carried out once. */
+  covered: boolean;
+  /** The call goes upstream once, whatever comes of it: it is a breaker's probe, or the fleet makes no retries for now. */
+  once: boolean;
   /** How many times the call was sent to its backend. */
   attempts: number;
   /** The snapshot that this request is pinned to. */
@@ -82,6 +86,8 @@ export type Outside = {
   /** A fresh stub: one that has thrown stays broken. */
   readonly breaker: (circuit: string) => Pick<BreakerObject, "report" | "probe">;
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
+  /** The secret that the edges of this mesh share, or empty. */
+  readonly meshKey: string;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

@@ -3,6 +3,7 @@ import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { KeySet } from "../../mesh/policies/authenticate.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
+import type { Tokens } from "../../mesh/policies/retry-budget.ts";
 
 /** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
 export type Memory = {
@@ -22,6 +23,10 @@ export type Memory = {
   /** Keys of token issuers, by the URL that they come from. */
   readonly keySets: Map<string, FetchedKeys>;
   readonly recorder: Recorder;
+  /** By backend. */
+  readonly retries: Map<string, Retries>;
+  /** Claims of retries that were signed, by what was signed. */
+  readonly claims: Map<string, string>;
 };
 
 type VerifiedToken = {
@@ -38,6 +43,13 @@ export type FetchedKeys = {
   readonly triedAt: number;
   /** A fetch is under way; one that has not come back by then was cut off. */
   readonly fetchingUntil: number;
+};
+
+/** What this isolate's calls to a backend may still cost it. */
+export type Retries = {
+  held: Tokens;
+  /** The backend said to leave it alone until then. Milliseconds since 1970. */
+  heldUntil: number;
 };
 
 /** This isolate's view of one circuit. */
@@ -73,6 +85,8 @@ export const newMemory = (id: string): Memory => ({
   findings: new Map(),
   keySets: new Map(),
   recorder: newRecorder(id),
+  retries: new Map(),
+  claims: new Map(),
 });
 
 /** Sets `key`; a map that is full forgets its oldest. */

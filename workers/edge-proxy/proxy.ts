@@ -73,6 +73,8 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         claims: undefined,
         standIn: undefined,
         onAnswer: undefined,
+        covered: false,
+        once: false,
         attempts: 1,
         pinned,
         outside,

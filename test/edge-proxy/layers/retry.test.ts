@@ -1,9 +1,28 @@
 import { describe, expect, it } from "vitest";
+import fc from "fast-check";
 import type { Retry } from "../../../mesh/policies/retry.ts";
+import type { Policy } from "../../../mesh/snapshot.ts";
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { deadline } from "../../../workers/edge-proxy/layers/deadline.ts";
 import { retry } from "../../../workers/edge-proxy/layers/retry.ts";
+import { newMemory } from "../../../workers/edge-proxy/memory.ts";
 import { callWith } from "./call.ts";
+
+type RetryLayer = Extract<Policy, { kind: "retry" }>;
+const layerWith = (more: Partial<Retry> = {}): RetryLayer => ({
+  kind: "retry",
+  backend: "b",
+  codes: [500],
+  serverErrors: false,
+  headers: [],
+  failures: ["never-sent", "refused", "reset", "timeout"],
+  attempts: 2,
+  backoff: { baseMs: 25, maxMs: 250, least: false },
+  maxRetryAfterMs: 5000,
+  largestBody: 65_536,
+  budget: { percent: 10, perSecond: 0 },
+  ...more,
+});
 
 const unreachable = () => Promise.reject(new Denied({ cause: "upstream-unreachable" }));
 const status = (code: number) => () => Promise.resolve(new Response(`body of ${code}`, { status: code }));
@@ -18,7 +37,7 @@ async function run(answers: readonly (() => Promise<Response>)[], more: Partial<
     one.place = { ...one.place, endpoint: tries.length };
     return answer ? answer() : status(200)();
   };
-  const layer = retry({ kind: "retry", codes: [500], attempts: 2, ...more })(inner);
+  const layer = retry(layerWith(more))(inner);
   const outcome = await layer(call).then(
     (response) => response.status,
     (error: unknown) => (error instanceof Denied ? error.denial.cause : error),
@@ -76,18 +95,20 @@ describe("a call with retries", () => {
     expect([outcome, tries.length]).toEqual([500, 1]);
   });
 
-  it("is over once the deadline above it is, and with it the waiting", async () => {
+  it("is over when the deadline above it leaves no time for another wait", async () => {
     const call = callWith({ random: () => 0 }, { request: get() });
     let tries = 0;
     const inner: Handler = () => {
       tries++;
       return status(500)();
     };
-    const layers = deadline({ ms: 40 })(retry({ kind: "retry", codes: [500], attempts: 9, backoffMs: 30 })(inner));
-    await expect(layers(call)).rejects.toMatchObject({ denial: { cause: "deadline-exceeded" } });
-    const then = tries;
+    const layers = deadline({ ms: 40 })(
+      retry(layerWith({ attempts: 9, backoff: { baseMs: 30, maxMs: 300, least: true } }))(inner),
+    );
+    // The second wait would be 60 ms: what came of the last try is said at once.
+    expect((await layers(call)).status).toBe(500);
     await new Promise((resolve) => setTimeout(resolve, 150));
-    expect([then, tries]).toEqual([2, 2]);
+    expect(tries).toBe(2);
   });
 
   it("tries again when one try took its time, and says so when all did", async () => {
@@ -97,8 +118,151 @@ describe("a call with retries", () => {
       signals.push(signal);
       return new Promise(() => {});
     };
-    const layers = retry({ kind: "retry", codes: [], attempts: 2 })(deadline({ ms: 10 })(inner));
+    const layers = retry(layerWith({ codes: [] }))(deadline({ ms: 10 })(inner));
     await expect(layers(call)).rejects.toMatchObject({ denial: { cause: "deadline-exceeded" } });
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, true, true]);
+  });
+
+  it.each([
+    ["a probe", { once: true }, 1],
+    ["a POST", {}, 1],
+    ["a POST under a key that the mesh enforces", { covered: true }, 3],
+  ])("%s is made so often", async (_, more, expected) => {
+    const call = Object.assign(callWith({ random: () => 0 }, { request: put("x", 1, "POST") }), more);
+    let tries = 0;
+    await expect(
+      retry(layerWith())(() => {
+        tries++;
+        return unreachable();
+      })(call),
+    ).rejects.toThrow(Denied);
+    expect(tries).toBe(expected);
+  });
+
+  it("A non-idempotent request is sent twice only if it provably never reached the upstream, or carries an idempotency key that the mesh enforces", async () => {
+    const answers: Record<string, () => Promise<Response>> = {
+      "never-sent": () => Promise.resolve(new Response(null, { status: 521, headers: { server: "cloudflare" } })),
+      refused: status(425),
+      reset: unreachable,
+      timeout: () => Promise.reject(new Denied({ cause: "deadline-exceeded" })),
+      500: status(500),
+      502: status(502),
+      503: () => Promise.resolve(new Response(null, { status: 503, headers: { "retry-after": "0" } })),
+      521: status(521),
+    };
+    const proof = ["never-sent", "refused"];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...Object.keys(answers)), { minLength: 1, maxLength: 6 }),
+        fc.constantFrom("POST", "PATCH"),
+        fc.boolean(),
+        async (failures, method, covered) => {
+          const call = Object.assign(callWith({ random: () => 0 }, { request: put("x", 1, method) }), { covered });
+          const sent: string[] = [];
+          const everything = layerWith({
+            codes: [500, 502, 503, 521],
+            serverErrors: true,
+            attempts: 5,
+            backoff: { baseMs: 0.1, maxMs: 0.1, least: false },
+            budget: { percent: 100, perSecond: 1000 },
+          });
+          await retry(everything)(async () => {
+            const failure = failures[sent.length] ?? "500";
+            sent.push(failure);
+            return answers[failure]!();
+          })(call).catch(() => {});
+          const repeated = sent.slice(0, -1);
+          expect(covered ? sent.length : repeated.filter((failure) => !proof.includes(failure))).toEqual(
+            covered ? 6 : [],
+          );
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("a backend that is failing", () => {
+  /** Calls that all fail, one after another, in one isolate: how often the backend was called for how many. */
+  async function flood(calls: number, answer: () => Promise<Response>, more: Partial<Retry> = {}) {
+    const memory = newMemory("i1");
+    let reached = 0;
+    for (let time = 0; time < calls; time++)
+      await retry(layerWith({ backoff: { baseMs: 0.1, maxMs: 0.1, least: false }, ...more }))(() => {
+        reached++;
+        return answer();
+      })(callWith({ random: () => 0 }, { memory, request: get() })).catch(() => {});
+    return reached;
+  }
+
+  it("is called hardly more often than it would be without retries", async () => {
+    expect(await flood(500, status(500))).toBe(502);
+  });
+
+  it("and that says when to come back is not called again before", async () => {
+    const busy = () => Promise.resolve(new Response(null, { status: 500, headers: { "retry-after": "60" } }));
+    expect(await flood(5, busy)).toBe(5);
+  });
+
+  it("is not called again by other calls either until then", async () => {
+    const memory = newMemory("i1");
+    const call = () => callWith({ random: () => 0 }, { memory, request: get() });
+    let reached = 0;
+    const layer = (response: Response) =>
+      retry(layerWith())(async () => {
+        reached++;
+        return response;
+      });
+    await layer(new Response(null, { status: 500, headers: { "retry-after": "60" } }))(call());
+    await layer(new Response(null, { status: 500 }))(call());
+    expect(reached).toBe(2);
+  });
+
+  it("is called again after the time that it named, and no earlier", async () => {
+    const times: number[] = [];
+    const began = performance.now();
+    const call = callWith({ random: () => 0 }, { request: get() });
+    await retry(layerWith({ attempts: 1 }))(async () => {
+      times.push(performance.now() - began);
+      return new Response(null, { status: times.length === 1 ? 500 : 200, headers: { "retry-after": "1" } });
+    })(call);
+    expect(times).toHaveLength(2);
+    expect(times[1]).toBeGreaterThanOrEqual(990);
+  });
+});
+
+describe("what the next hop is told of retries", () => {
+  const KEY = "a mesh's key";
+  /** What each of the tries carried, and how many there were, of a call that always fails. */
+  async function told(claim: string | undefined, meshKey: string) {
+    const request = new Request("http://x/", { headers: claim === undefined ? {} : { "selvedge-retries": claim } });
+    const carried: string[] = [];
+    const call = callWith({ random: () => 0, meshKey }, { request });
+    await retry(layerWith())(({ headers }) => {
+      carried.push(headers.get("selvedge-retries") ?? "");
+      return status(500)();
+    })(call);
+    return carried;
+  }
+
+  it.each<[string, string | undefined, string[]]>([
+    ["is what the first hop leaves", undefined, ["1", "0", "0"]],
+    ["is what is left of what it was told itself", "1", ["0", "0"]],
+    ["is nothing when nothing is left", "0", ["0"]],
+    ["is no more than a first hop has, whatever somebody claims", "10", ["1", "0", "0"]],
+    ["is what a first hop says, when it was told nothing that means something", "many", ["1", "0", "0"]],
+  ])("without a key %s", async (_, claim, expected) => {
+    expect(await told(claim, "")).toEqual(expected);
+  });
+
+  it("with a key is signed, believed by the next, and by nobody with another key", async () => {
+    const [first = "", second = ""] = await told(undefined, KEY);
+    expect([first.split(".")[0], second.split(".")[0]]).toEqual(["1", "0"]);
+    expect(await told(first, KEY)).toHaveLength(2);
+    expect(await told(second, KEY)).toHaveLength(1);
+    expect(await told(second, "another key")).toHaveLength(3);
+    expect(await told(second.replace(/^0/, "3"), KEY)).toHaveLength(3);
+    // Nobody outside can take a mesh's retries away from it, or give it more.
+    expect(await told("0", KEY)).toHaveLength(3);
   });
 });

@@ -15,6 +15,7 @@ import {
   service,
   slice,
   to,
+  SELVEDGE_API,
   trafficPolicy,
 } from "../../support/resources.ts";
 
@@ -357,21 +358,103 @@ describe("a session", () => {
 });
 
 describe("retries", () => {
-  it.each([
-    [{}, [{ kind: "retry", codes: [], attempts: 1 }]],
-    [
-      { codes: [500, 503], attempts: 3, backoff: "100ms" },
-      [{ kind: "retry", codes: [500, 503], attempts: 3, backoffMs: 100 }],
-    ],
-    [{ attempts: 2, backoff: "0s" }, [{ kind: "retry", codes: [], attempts: 2 }]],
-    [{ attempts: 0, codes: [500] }, []],
-  ])("of %j", (retry, expected) => {
-    const { snapshot } = compiled(
+  const ruleAlone = {
+    kind: "retry",
+    backend: "Backend/default/b",
+    codes: [],
+    serverErrors: false,
+    headers: [],
+    failures: ["never-sent", "reset", "timeout"],
+    attempts: 1,
+    backoff: { baseMs: 25, maxMs: 250, least: false },
+    maxRetryAfterMs: 5000,
+    largestBody: 65_536,
+    budget: { percent: 20, perSecond: 10 },
+  };
+  const byPolicy = {
+    ...ruleAlone,
+    codes: [502, 503, 504],
+    attempts: 2,
+    budget: { percent: 10, perSecond: 0 },
+  };
+  const layersOf = (retry?: object, policy?: object) =>
+    compiled(
       front(),
       backend("b"),
-      route("r", { parentRefs: [{ name: "front" }], rules: [{ backendRefs: [to("b")], retry }] }),
+      route("r", { parentRefs: [{ name: "front" }], rules: [{ backendRefs: [to("b")], ...(retry && { retry }) }] }),
+      ...(policy
+        ? [trafficPolicy("p", { targetRefs: [{ group: SELVEDGE_API, kind: "Backend", name: "b" }], retry: policy })]
+        : []),
     );
-    expect(snapshot.rules[0]?.backends[0]?.layers).toEqual(expected);
+
+  it.each<[object | undefined, object | undefined, object[]]>([
+    [undefined, undefined, []],
+    [{}, undefined, [ruleAlone]],
+    [
+      { codes: [500, 503], attempts: 3, backoff: "100ms" },
+      undefined,
+      [{ ...ruleAlone, codes: [500, 503], attempts: 3, backoff: { baseMs: 100, maxMs: 1000, least: true } }],
+    ],
+    [{ attempts: 2, backoff: "0s" }, undefined, [{ ...ruleAlone, attempts: 2 }]],
+    [{ attempts: 0, codes: [500] }, undefined, []],
+    [undefined, {}, [byPolicy]],
+    [undefined, { attempts: 0 }, []],
+    [
+      undefined,
+      { on: ["5xx", "refused-stream"], attempts: 3 },
+      [
+        {
+          ...byPolicy,
+          codes: [],
+          serverErrors: true,
+          failures: ["never-sent", "reset", "timeout", "refused"],
+          attempts: 3,
+        },
+      ],
+    ],
+    [
+      undefined,
+      {
+        on: ["retriable-4xx", "retriable-status-codes", "retriable-headers", "unavailable"],
+        codes: [429, 409],
+        headers: [{ name: "X-Again" }],
+        backoff: { base: "1s", max: "2s" },
+        maxRetryAfter: "1m",
+        maxBodyBytes: 10,
+        budget: { percent: 50, minPerSecond: 3 },
+      },
+      [
+        {
+          ...byPolicy,
+          codes: [409, 429],
+          headers: [{ name: "grpc-status", value: "14" }, { name: "x-again" }],
+          failures: [],
+          backoff: { baseMs: 1000, maxMs: 2000, least: false },
+          maxRetryAfterMs: 60_000,
+          largestBody: 10,
+          budget: { percent: 50, perSecond: 3 },
+        },
+      ],
+    ],
+    [{ codes: [500] }, {}, [{ ...byPolicy, codes: [502, 503, 504, 500] }]],
+    [
+      { attempts: 1, backoff: "1s" },
+      {},
+      [{ ...byPolicy, attempts: 1, backoff: { baseMs: 1000, maxMs: 10_000, least: true } }],
+    ],
+    [{ attempts: 0 }, {}, []],
+  ])("of a rule with %j and a policy with %j", (retry, policy, expected) => {
+    expect(layersOf(retry, policy).snapshot.rules[0]?.backends[0]?.layers).toEqual(expected);
+  });
+
+  it("by conditions that mean something else here are said to, and hold as far as they can", () => {
+    const { problems } = layersOf(undefined, {
+      on: ["connect-failure", "gateway-error", "http3-post-connect-failure"],
+    });
+    expect(problems.map(({ code, path }) => [code, path])).toEqual([
+      ["not-carried", "spec.retry.on[0]"],
+      ["not-carried", "spec.retry.on[2]"],
+    ]);
   });
 });
 

@@ -167,6 +167,8 @@ async function sendProbe(
   const expiry = new AbortController();
   const timer = setTimeout(() => expiry.abort(), PROBE_MS);
   call.signal = call.signal ? AbortSignal.any([call.signal, expiry.signal]) : expiry.signal;
+  // As many calls as the policy has probes, and not as many again as a retry has tries.
+  call.once = true;
   const began = now();
   let outcome: Outcome = "ignored";
   try {

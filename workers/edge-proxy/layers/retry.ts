@@ -1,33 +1,74 @@
-import { isRepeatable, retryWait, type Try } from "../../../mesh/policies/retry.ts";
+/**
+ * Makes a try again that failed, when the policy wants it, the request bears it, and its budgets allow it: the attempts of this hop, what
+ * the whole tree of calls has left, and what the backend can be asked to bear. The layers above see one call: its last try's
+ * response or denial. Each try is drawn an endpoint of its own, and has a time of its own if the policy gives one.
+ */
+import {
+  failureOf,
+  isWorthATry,
+  mayRepeat,
+  retryAfterMs,
+  type Tried,
+  waitBefore,
+} from "../../../mesh/policies/retry.ts";
+import { earn, firstTokens, spend } from "../../../mesh/policies/retry-budget.ts";
+import { share } from "../../../mesh/policies/retry-tree.ts";
+import type { Policy } from "../../../mesh/snapshot.ts";
 import { copyOfBody } from "../body.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
+import { remember, type Retries } from "../memory.ts";
+import { claimOf, passOn } from "../retry-claim.ts";
 
-/**
- * Gateway API's HTTPRouteRetry. Each try is drawn an endpoint of its own, and has a time of its own if the rule gives one. The
- * layers above see one call: its last try's response or denial. A request whose body cannot be sent again is tried once.
- */
+type RetryLayer = Extract<Policy, { kind: "retry" }>;
+
 export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
-  if (!isRepeatable(call.request.method)) return next(call);
-  const copy = copyOfBody(call);
-  if (!copy) return next(call);
+  const { now, random } = call.outside;
+  const { own, passedOn } = share(await claimOf(call), policy.attempts);
+  const copy = own > 0 && !call.once ? copyOfBody(call, policy.largestBody) : undefined;
+  const retries = retriesOf(call, policy);
   // What a try leaves behind must not bind the next.
   const { signal, place, deadline } = call;
-  for (let retries = 0; ; retries++) {
+  await passOn(call, passedOn);
+  for (let made = 0; ; made++) {
     const tried = await attempt(next, call);
-    const result: Try = tried instanceof Denied ? tried.denial : tried;
-    const waitMs = isOver(call, signal) ? undefined : retryWait(policy, retries, result, call.outside.random());
-    if (waitMs === undefined) return settled(tried, retries);
+    const outcome = outcomeOf(tried);
+    const failure = failureOf(outcome);
+    if (failure === undefined || !isWorthATry(policy, outcome, failure)) {
+      if (failure !== undefined) retries.held = earn(retries.held, policy.budget);
+      return settled(tried, made);
+    }
+    const askedMs = hold(call, retries, outcome);
+    const waitMs = waitBefore(policy.backoff, made, random(), askedMs);
+    const may =
+      copy !== undefined &&
+      made < own &&
+      !isOver(call, signal) &&
+      mayRepeat(call.request.method, call.covered, failure);
+    // What the backend told another call holds for this one too.
+    const inTime = waitMs < timeLeft(call, deadline) && retries.heldUntil <= now() + waitMs;
+    const held =
+      may && inTime && (askedMs ?? 0) <= policy.maxRetryAfterMs ? spend(retries.held, policy.budget, now()) : undefined;
+    if (!held) return settled(tried, made);
+    retries.held = held;
     if (tried instanceof Response) await tried.body?.cancel();
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     // The caller or the deadline above has answered meanwhile; nobody hears this.
-    if (isOver(call, signal)) return settled(tried, retries);
+    if (isOver(call, signal)) return settled(tried, made);
     call.signal = signal;
     call.place = place;
     call.deadline = deadline;
-    if (call.body instanceof ReadableStream) call.body = await copy();
-    call.attempts = retries + 2;
+    if (call.body instanceof ReadableStream) call.body = await copy!(); // `may` says so
+    if (made === 0) await passOn(call, 0);
+    call.attempts = made + 2;
+    call.headers.set("x-envoy-attempt-count", String(call.attempts));
   }
 };
+
+function retriesOf({ outside: { memory, now } }: Call, { backend, budget }: RetryLayer): Retries {
+  return (
+    memory.retries.get(backend) ?? remember(memory.retries, backend, { held: firstTokens(budget, now()), heldUntil: 0 })
+  );
+}
 
 async function attempt(next: Handler, call: Call): Promise<Response | Denied> {
   try {
@@ -37,6 +78,24 @@ async function attempt(next: Handler, call: Call): Promise<Response | Denied> {
     throw error;
   }
 }
+
+const outcomeOf = (tried: Response | Denied): Tried =>
+  tried instanceof Denied
+    ? { denial: tried.denial }
+    : { status: tried.status, header: (name) => tried.headers.get(name) };
+
+/** A backend that names a time is left alone by all retries until then. Returns that time, in milliseconds from now. */
+function hold({ outside: { now } }: Call, retries: Retries, outcome: Tried): number | undefined {
+  const ms = "status" in outcome ? retryAfterMs(outcome.header("retry-after"), now()) : undefined;
+  if (ms !== undefined) retries.heldUntil = Math.max(retries.heldUntil, now() + Math.min(ms, LONGEST_HOLD_MS));
+  return ms;
+}
+
+/** As Envoy: a longer time is taken for a mistake. */
+const LONGEST_HOLD_MS = 300_000;
+
+const timeLeft = ({ outside }: Call, deadline: number | undefined): number =>
+  deadline === undefined ? Infinity : deadline - outside.now();
 
 const isOver = (call: Call, signal: AbortSignal | undefined): boolean =>
   signal?.aborted === true || call.request.signal.aborted;
