@@ -11,6 +11,7 @@ import { contextCommand } from "./commands/context.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { describeCommand } from "./commands/describe.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
@@ -41,6 +42,7 @@ for (const add of [
   describeCommand,
   deleteCommand,
   analyzeCommand,
+  explainCommand,
   historyCommand,
   rollbackCommand,
   proxyStatusCommand,

@@ -1,5 +1,7 @@
 /** What a snapshot routes, one row a match, in the order in which the edge tries them. */
-import type { Candidate, Condition, Rule, RouteTable, Snapshot } from "../mesh/snapshot.ts";
+import type { Candidate, Condition, Rule, Snapshot } from "../mesh/snapshot.ts";
+import { allOf, shownPath } from "../mesh/candidates.ts";
+import { summary } from "../mesh/explain/onward.ts";
 import { listenersOf } from "../mesh/match.ts";
 import { compareText } from "../mesh/problem.ts";
 
@@ -7,6 +9,10 @@ export type RouteRow = {
   /** `shop.example` or `*`; for a service address `catalog.shop`. */
   readonly host: string;
   readonly port: number;
+  /** The namespace whose callers alone this is for, in place of all that the service's own routes say; null for everyone. */
+  readonly caller: string | null;
+  /** `namespace/name` of the Gateways that have the host; none for a service. */
+  readonly gateways: readonly string[];
   readonly path: { readonly type: "exact" | "regex" | "prefix"; readonly value: string };
   readonly method: string | null;
   readonly headers: readonly Condition[];
@@ -19,20 +25,33 @@ export type RouteRow = {
   readonly layers: readonly string[];
 };
 
-export function routeRows(snapshot: Snapshot): RouteRow[] {
+/** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all. */
+export function routeRows(snapshot: Snapshot, gateway = ""): RouteRow[] {
   const { services, rules, backends } = snapshot;
   const addresses = [
-    ...listenersOf(snapshot, "").flatMap(({ port, hosts }) =>
+    ...listenersOf(snapshot, gateway).flatMap(({ port, hosts, gateways }) =>
       Object.entries(hosts)
         .toSorted(([a], [b]) => bySpecificity(a, b))
-        .map(([host, table]) => ({ host: host || "*", port, table })),
+        .map(([host, table]) => ({ host: host || "*", port, caller: null, gateways, table })),
     ),
-    ...Object.entries(services).flatMap(([host, ports]) => ports.map(({ port, table }) => ({ host, port, table }))),
+    ...Object.entries(services).flatMap(([host, ports]) =>
+      ports.flatMap(({ port, table, consumers = {} }) =>
+        [[null, table] as const, ...Object.entries(consumers)].map(([caller, own]) => ({
+          host,
+          port,
+          caller,
+          gateways: [],
+          table: own,
+        })),
+      ),
+    ),
   ];
-  return addresses.flatMap(({ host, port, table }) =>
-    matches(table).flatMap(({ path, candidate }) => {
-      const rule = rules[candidate.rule];
-      return rule ? [{ host, port, path, ...row(candidate, rule, (index) => backends[index]?.name ?? null) }] : [];
+  return addresses.flatMap(({ table, ...address }) =>
+    allOf(table).flatMap((placed) => {
+      const rule = rules[placed.candidate.rule];
+      const path = { type: placed.kind, value: shownPath(placed) };
+      const nameOf = (index: number) => backends[index]?.name ?? null;
+      return rule ? [{ ...address, path, ...row(placed.candidate, rule, nameOf) }] : [];
     }),
   );
 }
@@ -48,36 +67,6 @@ function row({ method, headers = [], query = [] }: Candidate, rule: Rule, nameOf
     layers: rule.layers.map(summary),
   };
 }
-
-/** A layer that answers by itself is why a rule has no backend, so it says how. */
-function summary(layer: Rule["layers"][number]): string {
-  if (layer.kind === "redirect") return `redirect ${layer.status}`;
-  return layer.kind === "refuse" ? `refuse: ${layer.reason}` : layer.kind;
-}
-
-function matches({
-  exact,
-  regex = {},
-  prefix,
-}: RouteTable): { readonly path: RouteRow["path"]; readonly candidate: Candidate }[] {
-  const paths = [
-    ...Object.entries(exact)
-      .toSorted(([a], [b]) => compareText(a, b))
-      .map(([value, candidates]) => ({ type: "exact", value, candidates }) as const),
-    ...deepestFirst(regex).flatMap(([, candidates]) =>
-      candidates.map((one) => ({ type: "regex", value: one.path ?? "", candidates: [one] }) as const),
-    ),
-    ...deepestFirst(prefix).map(
-      ([value, candidates]) => ({ type: "prefix", value: value || "/", candidates }) as const,
-    ),
-  ];
-  return paths.flatMap(({ type, value, candidates }) =>
-    candidates.map((candidate) => ({ path: { type, value }, candidate })),
-  );
-}
-
-const deepestFirst = (paths: RouteTable["prefix"]): [string, readonly Candidate[]][] =>
-  Object.entries(paths).toSorted(([a], [b]) => b.length - a.length || compareText(a, b));
 
 /** An exact name before a wildcard, a longer wildcard before a shorter one, any host last. */
 const bySpecificity = (a: string, b: string): number =>

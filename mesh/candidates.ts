@@ -9,7 +9,7 @@ import { compareText } from "./problem.ts";
 import type { Candidate, Condition, Listener, RouteTable } from "./snapshot.ts";
 
 /** The first thing of a candidate that a request does not meet. `given` is null where the request has no such thing. */
-type Failure =
+export type Failure =
   | { readonly by: "path" }
   | { readonly by: "method"; readonly wanted: string; readonly given: string }
   | { readonly by: "header" | "query"; readonly wanted: Condition; readonly given: string | null };
@@ -31,6 +31,10 @@ export function allOf({ exact, regex = {}, prefix }: RouteTable): Placed[] {
 const deepestFirst = (paths: RouteTable["prefix"]): [string, readonly Candidate[]][] =>
   Object.entries(paths).toSorted(([a], [b]) => b.length - a.length || compareText(a, b));
 
+/** The path as its route says it: a prefix is kept without its last slash, an expression beneath its folder. */
+export const shownPath = ({ kind, path, candidate }: Placed): string =>
+  kind === "regex" ? (candidate.path ?? "") : path || "/";
+
 /** Those at whose place the path lies; whether they take the request is `failureOf`'s to say. */
 function* lying({ exact, regex = {}, prefix }: RouteTable, path: string): Generator<Placed> {
   yield* at("exact", exact, path);
@@ -51,7 +55,7 @@ function* foldersOf(path: string): Generator<string> {
 }
 
 /** Why the candidate does not take the request, or undefined where it does. */
-function failureOf({ kind, path, candidate }: Placed, subject: Subject): Failure | undefined {
+export function failureOf({ kind, path, candidate }: Placed, subject: Subject): Failure | undefined {
   if (!isOnPath(kind, path, candidate, subject.path)) return { by: "path" };
   const { method, headers = [], query = [] } = candidate;
   if (method !== undefined && method !== subject.method) return { by: "method", wanted: method, given: subject.method };

@@ -1,17 +1,18 @@
 import { Option, type Command } from "commander";
 import type { SnapshotResponse } from "../../mesh/api.ts";
 import { connect } from "../client.ts";
-import { EXIT, Failure } from "../failure.ts";
+import { compiledFiles } from "../compiled.ts";
 import { filenameOption } from "../options.ts";
 import { outputOption, printJson, printYaml } from "../output.ts";
 import { routeRows, type RouteRow } from "../route-rows.ts";
-import { readSources } from "../sources.ts";
 import { table, type Column } from "../table.ts";
 import { print, say } from "../terminal.ts";
 
 type Options = {
   readonly filename?: readonly string[];
   readonly namespace?: string;
+  readonly host?: string;
+  readonly gateway: string;
   readonly output: "table" | "wide" | "json" | "yaml";
 };
 
@@ -21,41 +22,29 @@ export function routesCommand(program: Command): void {
     .description("what the snapshot in force routes where, in the order in which an edge tries it")
     .addOption(filenameOption("what these resources would route, without a control plane; repeatable"))
     .addOption(new Option("-n, --namespace <name>", "only routes of this namespace"))
+    .addOption(new Option("--host <name>", "only what is routed under this host, or for this service (NAME.NAMESPACE)"))
+    .addOption(new Option("--gateway <namespace/name>", "as an edge of this one Gateway has it").default("", "all"))
     .addOption(outputOption(["table", "wide", "json", "yaml"]))
-    .action(async ({ filename, namespace, output }: Options) => {
+    .action(async ({ filename, namespace, host, gateway, output }: Options) => {
       const text = filename
-        ? await compiled(filename)
+        ? (await compiledFiles(filename)).text
         : (await (await connect(command)).get<SnapshotResponse>("/snapshot")).text;
       const { decode } = await import("../../mesh/snapshot-text.ts");
-      const items = routeRows(decode(text)).filter(
-        ({ route }) => namespace === undefined || route.startsWith(`${namespace}/`),
+      const items = routeRows(decode(text), gateway).filter(
+        (row) =>
+          (namespace === undefined || row.route.startsWith(`${namespace}/`)) &&
+          (host === undefined || row.host === host),
       );
       if (output === "json") return printJson("RouteList", { items });
       if (output === "yaml") return printYaml("RouteList", { items });
       if (items.length === 0)
         return say(namespace === undefined ? "No routes." : `No routes of ${namespace} namespace.`);
-      return print(table(output === "wide" ? [...COLUMNS, LAYERS] : COLUMNS, items));
+      return print(table(output === "wide" ? [...COLUMNS, ...WIDE] : COLUMNS, items));
     });
 }
 
-async function compiled(paths: readonly string[]): Promise<string> {
-  const [{ readFiles }, { compile }, { countProblems, problemLines }, files] = await Promise.all([
-    import("../../mesh/resources/read.ts"),
-    import("../../mesh/compile/compile.ts"),
-    import("../problems.ts"),
-    readSources(paths),
-  ]);
-  const read = readFiles(files);
-  const { text, problems: inCompile } = compile(read.resources);
-  const problems = [...read.problems, ...inCompile.map(read.locate)];
-  if (problems.some(({ severity }) => severity === "error"))
-    throw new Failure(countProblems(problems), EXIT.unparsable, problemLines(problems));
-  for (const line of problemLines(problems)) say(line);
-  return text;
-}
-
 const COLUMNS: readonly Column<RouteRow>[] = [
-  { header: "HOST", cell: ({ host, port }) => `${host}:${port}` },
+  { header: "HOST", cell: ({ host, port, caller }) => `${host}:${port}${caller === null ? "" : ` from ${caller}`}` },
   // What ends in `/*` takes everything beneath; what begins with `~` is a regular expression.
   {
     header: "PATH",
@@ -71,7 +60,10 @@ const COLUMNS: readonly Column<RouteRow>[] = [
   { header: "BACKENDS", cell: backendsCell },
 ];
 
-const LAYERS: Column<RouteRow> = { header: "LAYERS", cell: ({ layers }) => layers.join(",") };
+const WIDE: readonly Column<RouteRow>[] = [
+  { header: "LAYERS", cell: ({ layers }) => layers.join(",") },
+  { header: "GATEWAYS", cell: ({ gateways }) => gateways.join(",") },
+];
 
 const sign = (type: RouteRow["path"]["type"]): string => (type === "regex" ? "~" : "");
 

@@ -5,6 +5,7 @@ import { httpPorts } from "./backends.ts";
 import { isOurs, type ListenerFact, type ListenerOwner, type Listeners } from "./listeners.ts";
 import type { Item, Model, Refusal } from "./model.ts";
 import { allowsNamespace } from "./namespaces.ts";
+import type { Target } from "./policies.ts";
 
 export type Attachment =
   | { readonly kind: "listener"; readonly at: ListenerFact; readonly hostnames: readonly string[] }
@@ -134,6 +135,18 @@ function allows(model: Model, { owner, listener }: ListenerFact, route: Item<"HT
   return allowsNamespace(model, namespaces, owner.metadata.namespace, route.metadata.namespace);
 }
 
+/** What policies may target on the way to a route, least specific first. */
+export function policyTargets(attachment: Attachment): Target[] {
+  if (attachment.kind === "service") return [{ kind: "Service", ...nameOf(attachment.service) }];
+  const { gateway, owner, listener } = attachment.at;
+  const target: Target = { kind: owner.kind, ...nameOf(owner) };
+  return [
+    ...(owner === gateway ? [] : [{ kind: "Gateway", ...nameOf(gateway) }]),
+    target,
+    { ...target, section: listener.name },
+  ];
+}
+
 /** The hostnames under which a route answers at a listener: empty text for any host, no element for none. */
 export function intersect(listener: string | undefined, routes: readonly string[]): string[] {
   if (routes.length === 0) return [listener ?? ""];
@@ -148,3 +161,12 @@ export function intersect(listener: string | undefined, routes: readonly string[
 /** `*.a.b` covers x.a.b, x.y.a.b and *.x.a.b, and not a.b itself. */
 const covers = (wide: string, narrow: string): boolean =>
   wide === narrow || (wide.startsWith("*.") && narrow.replace(/^\*/, "").endsWith(wide.slice(1)));
+
+const nameOf = ({
+  metadata: { namespace, name },
+}: {
+  readonly metadata: { readonly namespace: string; readonly name: string };
+}) => ({
+  namespace,
+  name,
+});

@@ -7,14 +7,14 @@ import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
 import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
 import { encode } from "../snapshot-text.ts";
-import { type Attachment, attachments, type ParentFact } from "./attach.ts";
+import { attachments, type ParentFact, policyTargets } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
 import { type Listeners, listeners, reportListeners } from "./listeners.ts";
 import { type Item, type Model, model } from "./model.ts";
-import { policies, type Target } from "./policies.ts";
+import { policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
@@ -26,7 +26,7 @@ export type Compiled = {
 };
 
 /** What compile found out on the way to the tables: status says the same, since it is derived from the same. */
-export type Facts = Pick<Compiling, "model" | "policies" | "destinations"> & {
+export type Facts = Compiling & {
   readonly grants: Grants;
   readonly listeners: Listeners;
   /** Of each route, by its parentRefs. */
@@ -105,18 +105,6 @@ function tables(
   return { listeners, services: services(compiling, atServices) };
 }
 
-/** What policies may target on the way to a route, least specific first. */
-function policyTargets(attachment: Attachment): Target[] {
-  if (attachment.kind === "service") return [{ kind: "Service", ...nameOf(attachment.service) }];
-  const { gateway, owner, listener } = attachment.at;
-  const target: Target = { kind: owner.kind, ...nameOf(owner) };
-  return [
-    ...(owner === gateway ? [] : [{ kind: "Gateway", ...nameOf(gateway) }]),
-    target,
-    { ...target, section: listener.name },
-  ];
-}
-
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
 function services(compiling: Compiling, routed: ReadonlyMap<string, ServiceBuilder>): Snapshot["services"] {
   const { model, destinations } = compiling;
@@ -141,7 +129,6 @@ function services(compiling: Compiling, routed: ReadonlyMap<string, ServiceBuild
 
 type NamedItem = { readonly metadata: { readonly namespace: string; readonly name: string } };
 
-const nameOf = ({ metadata: { namespace, name } }: NamedItem) => ({ namespace, name });
 const titleOf = ({ metadata: { namespace, name } }: NamedItem): string => `${namespace}/${name}`;
 const addressOf = ({ metadata: { namespace, name } }: NamedItem): string => `${name}.${namespace}`;
 const serviceKey = (service: NamedItem, port: number): string => `${addressOf(service)}:${port}`;

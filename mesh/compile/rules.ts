@@ -29,25 +29,31 @@ type Route = Item<"HTTPRoute">;
 
 /** The candidates of every rule of `route`, as reached through `parents` (least specific first), which policies may target. */
 export function ruleCandidates(compiling: Compiling, route: Route, parents: readonly Target[]): Placed[] {
-  const { namespace, name } = route.metadata;
   return route.spec.rules.flatMap((rule, index) => {
-    const path = `spec.rules[${index}]`;
-    const own: Target = { kind: "HTTPRoute", namespace, name };
-    const targets = [...parents, own, ...(rule.name === undefined ? [] : [{ ...own, section: rule.name }])];
-    const shares = ruleBackends(compiling, route, rule, path, targets);
-    const backends = shares.map(({ share }) => share);
-    const leadsTo = shares.flatMap(({ target }) => target ?? []);
-    const compiled = compiling.rules.index({
-      route: `${namespace}/${name}`,
-      rule: rule.name ?? String(index),
-      layers: inOrder([
-        ...ruleLayers(compiling, route, rule, path, targets),
-        ...callerLayers(compiling.policies, targets, leadsTo),
-        ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
-      ]),
-      backends,
-    });
+    const compiled = compiledRule(compiling, route, index, parents);
     return rule.matches.map((match) => place(match, compiled));
+  });
+}
+
+/** The index of one of the route's rules as it is reached through `parents`. */
+export function compiledRule(compiling: Compiling, route: Route, index: number, parents: readonly Target[]): number {
+  const { namespace, name } = route.metadata;
+  const rule = route.spec.rules[index]!;
+  const path = `spec.rules[${index}]`;
+  const own: Target = { kind: "HTTPRoute", namespace, name };
+  const targets = [...parents, own, ...(rule.name === undefined ? [] : [{ ...own, section: rule.name }])];
+  const shares = ruleBackends(compiling, route, rule, path, targets);
+  const backends = shares.map(({ share }) => share);
+  const leadsTo = shares.flatMap(({ target }) => target ?? []);
+  return compiling.rules.index({
+    route: `${namespace}/${name}`,
+    rule: rule.name ?? String(index),
+    layers: inOrder([
+      ...ruleLayers(compiling, route, rule, path, targets),
+      ...callerLayers(compiling.policies, targets, leadsTo),
+      ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
+    ]),
+    backends,
   });
 }
 

@@ -36,7 +36,7 @@ const snapshot: Snapshot = {
       },
     },
   ],
-  services: { "catalog.shop": [{ port: 8080, table: table(4) }] },
+  services: { "catalog.shop": [{ port: 8080, table: table(4), consumers: { web: table(2) } }] },
   rules: [
     {
       route: "shop/storefront",
@@ -67,6 +67,8 @@ describe("routes", () => {
     ["routes-namespace", "routes -n ops"],
     ["routes-none", "routes -n nope"],
     ["routes-json", "routes -n ops -o json"],
+    ["routes-host", "routes --host catalog.shop"],
+    ["routes-gateway", "routes --gateway shop/other"],
   ])("%s", async (golden, args) => {
     await using control = await FakeControl.start(script);
     expect(await selvedge(args, { control })).toMatchGolden(golden);
@@ -82,6 +84,7 @@ describe("routes", () => {
       "*.shop.example prefix /",
       "*.example prefix /",
       "* prefix /",
+      "catalog.shop prefix /",
       "catalog.shop prefix /",
     ]);
   });
