@@ -133,6 +133,13 @@ const COLUMNS: Readonly<Record<string, readonly ResourceColumn[]>> = {
         ),
     },
   ],
+  IdempotencyPolicy: [
+    targets,
+    { header: "MODE", cell: (spec) => text(spec["mode"]) || "Optional" },
+    accepted,
+    reason,
+    { header: "RETENTION", cell: (spec) => text(spec["retention"]) || "24h", wide: true },
+  ],
   Backend: [
     {
       header: "ENDPOINTS",

@@ -3,6 +3,7 @@ export { BreakerObject } from "./breaker.ts";
 export { CollectorObject } from "./collector.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
+export { IdempotencyObject } from "./idempotency.ts";
 export { RateLimitObject } from "./rate-limit.ts";
 
 export default { fetch: () => new Response(null, { status: 404 }) } satisfies ExportedHandler;

@@ -75,6 +75,7 @@ const OBJECTS = {
   CONFIG: "ConfigObject",
   FLEET: "FleetObject",
   COLLECTOR: "CollectorObject",
+  IDEMPOTENCY: "IdempotencyObject",
 } as const;
 
 /** Throws `PortInUse` when a socket is taken. */
@@ -94,7 +95,11 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
       typeof convertV4MiniflareOptions
     >[0],
   );
-  const own = workers.map(({ name }) => name).join("+");
+  // What a process keeps is found again by its successor: named after what it serves, not after its process.
+  const own = workers
+    .map(({ name }) => name)
+    .filter((name) => !name.startsWith("closed-"))
+    .join("+");
   if (options.registry) forgetDead(options.registry, workers);
   watchOverWorkerd();
   const miniflare = keepingSignals(
@@ -228,7 +233,7 @@ export async function workersOf({
         ),
       },
       kvNamespaces: { SNAPSHOTS: KV },
-      durableObjects: objects(["BREAKER", "RATE_LIMIT", "FLEET", "COLLECTOR"], { scriptName: "state" }),
+      durableObjects: objects(["BREAKER", "RATE_LIMIT", "IDEMPOTENCY", "FLEET", "COLLECTOR"], { scriptName: "state" }),
       serviceBindings: Object.fromEntries(
         [
           ...Object.entries(edge.services ?? {}),

@@ -16,6 +16,14 @@ export type Denial =
   | { readonly cause: "breaker-open"; readonly retryAfterMs: number }
   | { readonly cause: "rate-limited"; readonly retryAfterMs: number }
   | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
+  | { readonly cause: "idempotency-key-missing" }
+  | { readonly cause: "idempotency-key-invalid" }
+  | { readonly cause: "idempotency-body-too-large" }
+  | { readonly cause: "idempotency-in-flight"; readonly retryAfterMs: number }
+  | { readonly cause: "idempotency-mismatch" }
+  | { readonly cause: "idempotency-outcome-unknown" }
+  | { readonly cause: "idempotency-not-replayable"; /** Of the answer that was not kept. */ readonly answered: number }
+  | { readonly cause: "idempotency-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "deadline-exceeded" }
   | { readonly cause: "upstream-unreachable" }
   | { readonly cause: "upstream-invalid" }
@@ -61,6 +69,27 @@ export function answer(denial: Denial): Answer {
       return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs));
     case "limiter-unavailable":
       return say(503, denial, "The rate limit cannot be checked", retryAfter(denial.retryAfterMs));
+    case "idempotency-key-missing":
+      return say(400, denial, "This request must carry an Idempotency-Key");
+    case "idempotency-key-invalid":
+      return say(400, denial, "The Idempotency-Key is not a string of 1 to 255 characters");
+    case "idempotency-body-too-large":
+      return say(413, denial, "A body of this size needs a Content-Length within the limit, or a Content-Digest");
+    case "idempotency-in-flight":
+      return say(
+        409,
+        denial,
+        "A request with this Idempotency-Key is being carried out",
+        retryAfter(denial.retryAfterMs),
+      );
+    case "idempotency-mismatch":
+      return say(422, denial, "This Idempotency-Key was used for another request");
+    case "idempotency-outcome-unknown":
+      return say(409, denial, "A request with this Idempotency-Key was sent, and what became of it is not known");
+    case "idempotency-not-replayable":
+      return say(409, denial, `This request was answered with ${denial.answered}, in an answer too large to be kept`);
+    case "idempotency-unavailable":
+      return say(503, denial, "The Idempotency-Key cannot be checked", retryAfter(denial.retryAfterMs));
     case "deadline-exceeded":
       return say(504, denial, "No answer within the time allowed");
     case "upstream-unreachable":

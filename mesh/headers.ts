@@ -12,6 +12,8 @@ export const MESH_HEADERS = {
   snapshot: "selvedge-snapshot",
   /** The layer that decided without its state object. */
   degraded: "selvedge-degraded",
+  /** To upstreams: which execution of an idempotency key this is. More than 1 only where the policy allows it. */
+  attempt: "selvedge-idempotency-attempt",
   /** How many tries the call took, if more than one. */
   attempts: "selvedge-attempts",
 } as const;

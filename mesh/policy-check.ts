@@ -22,6 +22,13 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     typeof required === "boolean" && Array.isArray(providers) && providers.every(isProvider),
   authorize: ({ groups }) => isAuthorization(groups),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
+  idempotency: (layer) =>
+    [layer.policy, layer.scope, layer.header, layer.onUnavailable].every((text) => typeof text === "string") &&
+    [layer.methods, layer.caller].every(isTexts) &&
+    Array.isArray(layer.unprocessed) &&
+    [layer.shards, layer.executionMs, layer.retentionMs].every(isPositive) &&
+    [layer.maxRequestBytes, layer.maxResponseBytes].every((bytes) => typeof bytes === "number") &&
+    [layer.required, layer.repeatable].every((flag) => typeof flag === "boolean"),
   "request-headers": isHeaderChanges,
   "response-headers": isHeaderChanges,
   redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),

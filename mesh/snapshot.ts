@@ -5,6 +5,7 @@
  */
 import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
+import type { Idempotency } from "./policies/idempotency.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Retry } from "./policies/retry.ts";
@@ -105,6 +106,7 @@ export type Policy =
   | ({ readonly kind: "authenticate" } & Authentication)
   | { readonly kind: "authorize"; readonly groups: readonly AuthorizationGroup[] }
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
+  | ({ readonly kind: "idempotency" } & Idempotency)
   | ({ readonly kind: "request-headers" } & HeaderChanges)
   | ({ readonly kind: "response-headers" } & HeaderChanges)
   | ({ readonly kind: "redirect" } & Redirect)

@@ -8,6 +8,7 @@
  * | authenticate | before whatever asks who calls |
  * | authorize | sees the request as it was routed, before anything is spent on it or changed in it |
  * | rate-limit | refuses before any work is done, and before a breaker could count the refusal |
+ * | idempotency | after limits, which a refusal must not have begun; before all that works on a request, so that a replay does none of it again |
  * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
  * | response-headers | sees every answer that a backend gave |
  * | request-headers, rewrite | once a request, not once a try |
@@ -26,6 +27,7 @@ const ORDER: readonly Policy["kind"][] = [
   "authenticate",
   "authorize",
   "rate-limit",
+  "idempotency",
   "refuse",
   "redirect",
   "response-headers",

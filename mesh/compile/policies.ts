@@ -14,10 +14,11 @@ export type Target = {
   readonly section?: string;
 };
 
-/** Every kind of policy. Sections of TrafficPolicies override one another; of the other kinds, all that are attached hold. */
+/** Every kind of policy. Sections of TrafficPolicies override one another, IdempotencyPolicies as a whole; of the others, all that are attached hold. */
 export const POLICY_KINDS = [
   "TrafficPolicy",
   "RateLimitPolicy",
+  "IdempotencyPolicy",
   "AuthenticationPolicy",
   "AuthorizationPolicy",
 ] as const;
@@ -49,10 +50,19 @@ export function policies(model: Model): Policies {
   const references = new Map<AnyPolicy, readonly Reference[]>();
   const byKind = new Map(POLICY_KINDS.map((kind) => [kind, attachedBy(model, model.all(kind), references)]));
   const traffic = byKind.get("TrafficPolicy") as Attached<Traffic>;
+  const idempotency = byKind.get("IdempotencyPolicy") as Attached<Item<"IdempotencyPolicy">>;
   const facts = new Map<AnyPolicy, readonly TargetFact[]>();
   for (const [policy, found] of references) {
     const judged = found.map((one) =>
-      "refusal" in one ? one : { ...one, lost: conflictsOf(policy, one.target, traffic) },
+      "refusal" in one
+        ? one
+        : {
+            ...one,
+            lost:
+              policy.kind === "IdempotencyPolicy"
+                ? supplanted(policy, one.target, idempotency)
+                : conflictsOf(policy, one.target, traffic),
+          },
     );
     for (const one of judged)
       for (const refusal of "lost" in one ? one.lost : [one.refusal]) model.refuse(policy, refusal);
@@ -185,6 +195,14 @@ export function sectionsIn(policy: AnyPolicy): Section[] {
   if (policy.kind !== "TrafficPolicy") return [];
   const { targetRefs: _targetRefs, ...sections } = (policy as Traffic).spec;
   return (Object.keys(sections) as Section[]).filter((section) => sections[section] !== undefined);
+}
+
+/** Of policies that hold whole, the oldest of a target does. */
+function supplanted(policy: AnyPolicy, target: Target, attached: Attached<AnyPolicy>): Refusal[] {
+  const first = attached.get(keyOf(target))?.[0];
+  if (!first || first === policy) return [];
+  const message = `${titleOf(first)} is older and already holds for ${keyOf(target).replace(/\/$/, "")}`;
+  return [{ reason: "Conflicted", code: "conflict", path: "spec", message }];
 }
 
 /** The sections of `policy` that an older policy of the same target sets already. */

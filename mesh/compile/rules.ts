@@ -9,6 +9,7 @@ import type { Item, Model } from "./model.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer } from "./layers/authorize.ts";
 import { breakerLayer } from "./layers/breaker.ts";
+import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
@@ -63,7 +64,10 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
   return compiling.rules.index({
     route: `${target.namespace}/${target.name}`,
     rule: "",
-    layers: inOrder(callerLayers(compiling.policies, [], [target])),
+    layers: inOrder([
+      ...callerLayers(compiling.policies, [], [target]),
+      ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
+    ]),
     backends: [weighted(compiling, destination, 1, { rule: undefined, filters: [], targets: [] })],
   });
 }
@@ -115,6 +119,11 @@ function ruleLayers(
   return [
     ...routeDeadline(policies, rule, targets),
     ...rateLimitLayer(policies, frontTargets(rule, route, targets)),
+    ...idempotencyLayer(
+      policies,
+      idempotencyTargets(rule, route.metadata.namespace, targets),
+      `HTTPRoute/${route.metadata.namespace}/${route.metadata.name}`,
+    ),
     ...filterLayers(compiling, { route, targets }, rule.filters, path),
   ];
 }

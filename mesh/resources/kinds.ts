@@ -8,6 +8,7 @@ import { gateway } from "./gateway.ts";
 import { gatewayClass } from "./gateway-class.ts";
 import { httpRoute } from "./http-route.ts";
 import type { Kind } from "./kind.ts";
+import { idempotencyPolicy } from "./idempotency-policy.ts";
 import { listenerSet } from "./listener-set.ts";
 import { rateLimitPolicy } from "./rate-limit-policy.ts";
 import { referenceGrant } from "./reference-grant.ts";
@@ -28,6 +29,7 @@ export const SCHEMAS = {
   RateLimitPolicy: rateLimitPolicy,
   AuthenticationPolicy: authenticationPolicy,
   AuthorizationPolicy: authorizationPolicy,
+  IdempotencyPolicy: idempotencyPolicy,
   GRPCRoute: grpcRoute,
   TCPRoute: tcpRoute,
   TLSRoute: tlsRoute,

@@ -46,6 +46,7 @@ describe("a column of status", () => {
       { conditions: [{ type: "Programmed", status: "False" }] },
       "False",
     ],
+    ["of an IdempotencyPolicy that says nothing of its mode", "IdempotencyPolicy", "MODE", {}, "Optional"],
     ["from a control plane without status", "Gateway", "PROGRAMMED", undefined, ""],
   ])("%s", (_, kind, header, status, expected) => {
     expect(cell(kind, header, status)).toBe(expected);

@@ -1,5 +1,11 @@
 /** The sidecar's entry: bindings -> what a layer may touch; the snapshot in force; then the proxy. */
-import type { BreakerObject, CollectorObject, FleetObject, RateLimitObject } from "../../durable-objects/index.ts";
+import type {
+  BreakerObject,
+  CollectorObject,
+  FleetObject,
+  IdempotencyObject,
+  RateLimitObject,
+} from "../../durable-objects/index.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
@@ -15,6 +21,7 @@ export interface Env extends Vars {
   readonly SNAPSHOTS: KVNamespace;
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
+  readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly EDGE_NAME: string;
@@ -113,6 +120,7 @@ function outside(
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
     meshKey: env.MESH_KEY ?? "",
+    idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {

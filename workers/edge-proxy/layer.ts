@@ -3,7 +3,7 @@ import type { Denial } from "../../mesh/denial.ts";
 import type { Identity } from "../../mesh/identity.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
-import type { BreakerObject, RateLimitObject } from "../../durable-objects/index.ts";
+import type { BreakerObject, IdempotencyObject, RateLimitObject } from "../../durable-objects/index.ts";
 import type { Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
@@ -45,9 +45,11 @@ export type Call = {
   /** Of the token that an AuthenticationPolicy accepted. */
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
-  standIn: "breaker" | "rate-limit" | undefined;
+  standIn: "breaker" | "rate-limit" | "idempotency" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
+  /** Shared by all copies of the call: what has become of it, whoever sent it. */
+  readonly progress: { /** An upstream may have had it. */ sent: boolean };
   /** The upstream is declared to honour the call's key, which the mesh enforces: sent twice, it is carried out once. */
   covered: boolean;
   /** The call goes upstream once, whatever comes of it: it is a breaker's probe, or the fleet makes no retries for now. */
@@ -88,6 +90,7 @@ export type Outside = {
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;
+  readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

@@ -9,6 +9,7 @@ import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { firstByte } from "./layers/first-byte.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
+import { idempotency } from "./layers/idempotency.ts";
 import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
@@ -23,6 +24,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   authenticate,
   authorize,
   "rate-limit": rateLimit,
+  idempotency,
   refuse,
   redirect,
   "response-headers": responseHeaders,

@@ -73,6 +73,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         claims: undefined,
         standIn: undefined,
         onAnswer: undefined,
+        progress: { sent: false },
         covered: false,
         once: false,
         attempts: 1,

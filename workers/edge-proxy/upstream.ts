@@ -47,8 +47,10 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
     if (endpoint.kind === "binding") {
       const binding = call.outside.binding(endpoint.binding);
       if (!binding) throw new Denied({ cause: "no-endpoint" });
+      call.progress.sent = true;
       return await binding.fetch(`https://${call.host}${call.path}${call.search}`, init);
     }
+    call.progress.sent = true;
     const path = endpoint.path + call.path + call.search;
     const keeping = call.outside.hostPreserving(endpoint.origin);
     return keeping

@@ -1,5 +1,5 @@
 /** Rejected by `within` when the time is up first. */
-class TimeUp extends Error {}
+export class TimeUp extends Error {}
 
 /**
  * `work`, or a `TimeUp` after `ms`. Every wait on a store or an object goes through here with a timer of its own request:

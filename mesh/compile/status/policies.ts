@@ -16,11 +16,11 @@ export function policyStatus({ policies }: Facts, policy: AnyPolicy) {
   };
 }
 
-/** A policy that loses each of its sections to an older one does nothing there; one that keeps some says which it lost. */
+/** A policy that loses itself, or each of its sections, to an older one does nothing there; one that keeps some says which it lost. */
 function accepted(say: Judge, policy: AnyPolicy, fact: TargetFact): Condition {
   if ("refusal" in fact) return say("Accepted", false, fact.refusal.reason, fact.refusal.message);
   const message = fact.lost.map((lost) => lost.message).join("; ");
-  return fact.lost.length > 0 && fact.lost.length === sectionsIn(policy).length
+  return fact.lost.length > 0 && fact.lost.length === Math.max(1, sectionsIn(policy).length)
     ? say("Accepted", false, "Conflicted", message)
     : say("Accepted", true, "Accepted", message);
 }

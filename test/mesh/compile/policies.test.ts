@@ -6,6 +6,7 @@ import {
   compiled,
   front,
   GATEWAY_API,
+  idempotencyPolicy,
   rateLimitPolicy,
   route,
   SELVEDGE_API,
@@ -337,5 +338,60 @@ describe("a policy's target that cannot hold is reported and left out", () => {
     const result = compiled(...world, policy);
     expect(codes(result)).toEqual([problem]);
     expect(layer(rule(result).layers, "deadline")?.ms).toBe(1);
+  });
+});
+
+describe("of IdempotencyPolicies one holds for a rule, before the draw of a backend", () => {
+  const keys = (target: TargetName, name: string = target, metadata: object = {}) =>
+    idempotencyPolicy(name, { targetRefs: [TARGETS[target]] }, metadata);
+
+  it.each<[TargetName[], string | undefined]>([
+    [[], undefined],
+    [["gateway"], "default/gateway"],
+    [["listener", "gateway"], "default/listener"],
+    [["service", "gateway"], "default/service"],
+    [["backend", "service"], "default/backend"],
+    [["route", "service"], "default/route"],
+    [["rule", "route"], "default/rule"],
+  ])("of those of %j that of %s", (targets, policy) => {
+    const { layers, backends } = rule(compiled(...world, ...targets.map((target) => keys(target))));
+    expect(layer(layers, "idempotency")?.policy).toBe(policy);
+    expect(backends.map((one) => layer(one.layers, "idempotency"))).toEqual([undefined, undefined]);
+  });
+
+  it("has its defaults filled in, and its route for a scope", () => {
+    expect(layer(rule(compiled(...world, keys("route"))).layers, "idempotency")).toEqual({
+      kind: "idempotency",
+      policy: "default/route",
+      shards: 4,
+      scope: "HTTPRoute/default/shop",
+      header: "idempotency-key",
+      required: false,
+      methods: ["POST", "PATCH"],
+      caller: ["authorization"],
+      unprocessed: [408, 425, 429],
+      repeatable: false,
+      executionMs: 30_000,
+      retentionMs: 86_400_000,
+      maxRequestBytes: 1_048_576,
+      maxResponseBytes: 1_048_576,
+      onUnavailable: "deny",
+    });
+  });
+
+  it("holds at a Service's own address too", () => {
+    const { snapshot } = compiled(...world, keys("service"));
+    const own = snapshot.rules.find(({ route }) => route === "default/s");
+    expect(layer(own?.layers, "idempotency")?.scope).toBe("Service/default/s");
+  });
+
+  it("is the oldest of its target, and the younger one is told", () => {
+    const result = compiled(
+      ...world,
+      keys("route", "young", { creationTimestamp: "2026-02-01T00:00:00Z" }),
+      keys("route", "old", { creationTimestamp: "2026-01-01T00:00:00Z" }),
+    );
+    expect(layer(rule(result).layers, "idempotency")?.policy).toBe("default/old");
+    expect(codes(result)).toEqual(["conflict IdempotencyPolicy default/young spec"]);
   });
 });

@@ -33,7 +33,13 @@ async function sendCopy(
   const expiry = new AbortController();
   const timer = setTimeout(() => expiry.abort(), MIRROR_MS);
   // Taken before the call goes on: the layers below change it for their own backend.
-  const copy: Call = { ...call, headers: new Headers(call.headers), place: {}, signal: expiry.signal };
+  const copy: Call = {
+    ...call,
+    headers: new Headers(call.headers),
+    place: {},
+    signal: expiry.signal,
+    progress: { sent: false },
+  };
   try {
     const response = await send({ ...copy, body: await body() });
     await response.body?.cancel();

@@ -27,6 +27,7 @@ export const trafficPolicy = resource(SELVEDGE_API, "TrafficPolicy");
 export const authorizationPolicy = resource(SELVEDGE_API, "AuthorizationPolicy");
 export const authenticationPolicy = resource(SELVEDGE_API, "AuthenticationPolicy");
 export const rateLimitPolicy = resource(SELVEDGE_API, "RateLimitPolicy");
+export const idempotencyPolicy = resource(SELVEDGE_API, "IdempotencyPolicy");
 export const gateway = resource(GATEWAY_API, "Gateway");
 export const gatewayClass = resource(GATEWAY_API, "GatewayClass");
 export const listenerSet = resource(GATEWAY_API, "ListenerSet");

@@ -1,8 +1,9 @@
-import { type Broken, rateLimitPolicy, trafficPolicy } from "./broken.ts";
+import { type Broken, idempotencyPolicy, rateLimitPolicy, trafficPolicy } from "./broken.ts";
 
 const TARGET = 'targetRefs: [{group: "", kind: Service, name: a}]';
 const traffic = (text: string) => trafficPolicy(`{${TARGET}, ${text}}`);
 const limit = (text: string) => rateLimitPolicy(`{${TARGET}, limits: [${text}]}`);
+const idempotency = (text: string) => idempotencyPolicy(`{${TARGET}, ${text}}`);
 const L = "invalid-value spec.limits[0]";
 
 export const policies: readonly Broken[] = [
@@ -90,4 +91,16 @@ export const policies: readonly Broken[] = [
     rateLimitPolicy(`{${TARGET}, ‸onUnavailable: panic, limits: [{name: a, requests: 1}]}`),
     "invalid-value spec.onUnavailable",
   ],
+  ["an idempotency of no mode", idempotency("‸mode: required"), "invalid-value spec.mode"],
+  ["a key in no header", idempotency("‸header: a b"), "invalid-value spec.header"],
+  ["keys of a method that is safe", idempotency("methods: [‸GET]"), "invalid-value spec.methods[0]"],
+  ["keys of no method", idempotency("‸methods: []"), "invalid-value spec.methods"],
+  ["an answer of success that is none", idempotency("unprocessed: [‸200]"), "invalid-value spec.unprocessed[0]"],
+  ["keys that are soon forgotten", idempotency("‸retention: 299s"), "invalid-value spec.retention"],
+  ["keys that are never forgotten", idempotency("‸retention: 721h"), "invalid-value spec.retention"],
+  ["an execution of no time", idempotency("‸executionTimeout: 0s"), "invalid-value spec.executionTimeout"],
+  ["a body that no message carries", idempotency("‸maxResponse: 33554432"), "invalid-value spec.maxResponse"],
+  ["no shard", idempotency("‸shards: 0"), "invalid-value spec.shards"],
+  ["a share of a key", idempotency("‸onUnavailable: share"), "invalid-value spec.onUnavailable"],
+  ["a misspelt mode", idempotency("‸modes: Required"), "unknown-key spec.modes"],
 ];
