@@ -16,6 +16,7 @@ import { type Listeners, listeners, reportListeners } from "./listeners.ts";
 import { type Item, type Model, model } from "./model.ts";
 import { policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
+import { reportUncarriedFields } from "./uncarried-fields.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
 export type Compiled = {
@@ -45,6 +46,7 @@ export function compile(resources: readonly Resource[]): Compiled {
     backends: new Interned(),
   };
   reportUncarried(from, resources);
+  reportUncarriedFields(from);
   reportListeners(from, found);
   reportConditions(from);
   const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));

@@ -7,6 +7,7 @@ import type { Listener } from "../resources/gateway.ts";
 import { GATEWAY_API } from "../resources/kind.ts";
 import type { Item, Model, Refusal } from "./model.ts";
 import { allowsNamespace } from "./namespaces.ts";
+import { NO_PARAMETERS } from "./uncarried-fields.ts";
 
 export type ListenerOwner = Item<"Gateway"> | Item<"ListenerSet">;
 
@@ -39,11 +40,14 @@ export function listeners(model: Model): Listeners {
   const asking = Map.groupBy(model.all("ListenerSet"), (set) => sets.get(set)?.gateway);
 
   for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one))) {
-    const own = judged(gateway, gateway, new Map());
+    const parameters = gateway.spec.infrastructure?.parametersRef && INVALID_PARAMETERS;
+    const own = judged(gateway, gateway, new Map()).map((fact) =>
+      parameters ? { ...fact, refusal: parameters } : fact,
+    );
     byOwner.set(gateway, own);
     const taken = portsOf(own);
     for (const set of asking.get(gateway) ?? []) {
-      const refusal = sets.get(set)?.refusal ?? (isRefused(own) ? parentRefused(gateway) : undefined);
+      const refusal = sets.get(set)?.refusal ?? (parameters || isRefused(own) ? parentRefused(gateway) : undefined);
       const brought = judged(gateway, set, taken).map((fact) => (refusal ? { ...fact, refusal } : fact));
       byOwner.set(set, brought);
       portsOf(brought, taken);
@@ -58,6 +62,15 @@ export function listeners(model: Model): Listeners {
     setsOf: (gateway) => (asking.get(gateway) ?? []).filter((set) => !sets.get(set)?.refusal),
   };
 }
+
+/** A Gateway whose parameters cannot be had is rejected, says Gateway API: it would not be what it asks to be. */
+export const INVALID_PARAMETERS: Refusal = {
+  reason: "InvalidParameters",
+  code: "not-carried",
+  path: "spec.infrastructure.parametersRef",
+  message: NO_PARAMETERS,
+  fix: "leave it out",
+};
 
 /** Warnings about listeners and sets that take no part. */
 export function reportListeners(model: Model, { of, setOf }: Listeners): void {
@@ -75,13 +88,15 @@ function reportOwn(model: Model, facts: readonly ListenerFact[]): void {
   for (const { owner, refusal } of facts) if (refusal) model.refuse(owner, refusal);
 }
 
-/** Gateways of the class `selvedge`, which needs no GatewayClass, and of any class whose controller is ours. */
+/** Gateways of the class `selvedge`, which needs no GatewayClass, and of any class that we accept. */
 export function isOurs(model: Model, { spec: { gatewayClassName } }: Item<"Gateway">): boolean {
-  if (gatewayClassName === BUILT_IN_CLASS) return true;
-  return model
-    .all("GatewayClass")
-    .some(({ metadata, spec }) => metadata.name === gatewayClassName && spec.controllerName === CONTROLLER_NAME);
+  const named = model.all("GatewayClass").find(({ metadata }) => metadata.name === gatewayClassName);
+  return named ? isOurClass(named) && !named.spec.parametersRef : gatewayClassName === BUILT_IN_CLASS;
 }
+
+/** Whether or not it is accepted: a class that asks for parameters is not. */
+export const isOurClass = ({ metadata, spec }: Item<"GatewayClass">): boolean =>
+  metadata.name === BUILT_IN_CLASS || spec.controllerName === CONTROLLER_NAME;
 
 /** A Worker sees requests of HTTP and HTTPS; TLS that passes through, and other protocols, never reach it. */
 export const isCarried = ({ protocol, tls }: Listener): boolean =>
@@ -115,7 +130,7 @@ const parentRefused = ({ metadata: { namespace, name } }: Item<"Gateway">): Refu
   reason: "ParentNotAccepted",
   code: "not-attached",
   path: "spec.parentRef",
-  message: `Gateway ${namespace}/${name} is not accepted: none of its own listeners is valid`,
+  message: `Gateway ${namespace}/${name} is not accepted`,
 });
 
 const allRefused = (facts: readonly ListenerFact[]): Refusal => ({
@@ -141,12 +156,13 @@ function portsOf(facts: readonly ListenerFact[], ports: Ports = new Map()): Port
 
 /** The owner's listeners, each with what speaks against it; `taken` is what others of precedence have. */
 function judged(gateway: Item<"Gateway">, owner: ListenerOwner, taken: Ports): ListenerFact[] {
-  const carried = owner.spec.listeners.filter(isCarried);
+  // One that loses to a listener of precedence is out, and takes nothing from those beside it.
+  const standing = owner.spec.listeners.filter((one) => isCarried(one) && !conflictWith(taken, one, ""));
   return owner.spec.listeners.map((listener, index) => {
     const path = `spec.listeners[${index}]`;
     // Of conflicting listeners in one resource none is the winner, says Gateway API; across resources there is an order.
     const refusal = isCarried(listener)
-      ? (conflictWithin(carried, listener, path) ?? conflictWith(taken, listener, path))
+      ? (conflictWith(taken, listener, path) ?? conflictWithin(standing, listener, path))
       : uncarried(path);
     return { gateway, owner, listener, ...(refusal && { refusal }) };
   });

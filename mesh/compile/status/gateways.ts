@@ -1,8 +1,7 @@
 /** Status of GatewayClass, Gateway and ListenerSet. */
-import { BUILT_IN_CLASS, CONTROLLER_NAME } from "../../resources/gateway-class.ts";
 import { GATEWAY_API } from "../../resources/kind.ts";
 import type { Facts } from "../compile.ts";
-import { isCarried, isOurs, isRefused, type ListenerFact } from "../listeners.ts";
+import { INVALID_PARAMETERS, isCarried, isOurClass, isOurs, isRefused, type ListenerFact } from "../listeners.ts";
 import type { Item } from "../model.ts";
 import { unresolvedCertificate } from "./certificates.ts";
 import { type Condition, isTrue, type Judge, judge } from "./condition.ts";
@@ -23,10 +22,12 @@ const waiting = (say: Judge, ...types: readonly string[]) => ({
 
 export function gatewayClassStatus(item: Item<"GatewayClass">) {
   const say = judge(item);
-  if (item.metadata.name !== BUILT_IN_CLASS && item.spec.controllerName !== CONTROLLER_NAME)
-    return waiting(say, "Accepted");
+  if (!isOurClass(item)) return waiting(say, "Accepted");
+  const accepted = item.spec.parametersRef
+    ? say("Accepted", false, INVALID_PARAMETERS.reason, INVALID_PARAMETERS.message)
+    : say("Accepted", true, "Accepted");
   return {
-    conditions: [say("Accepted", true, "Accepted"), say("SupportedVersion", true, "SupportedVersion")],
+    conditions: [accepted, say("SupportedVersion", true, "SupportedVersion")],
     supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })),
   };
 }
@@ -39,7 +40,10 @@ export function gatewayStatus(facts: Facts, deployment: Deployment, routes: Atta
   const all = [...own, ...sets.flatMap((set) => facts.listeners.of(set))];
   const live = all.some((fact) => isTrue(listenerConditions(facts, deployment, fact), "Programmed"));
   const { addresses, unassigned } = addressesOf(item, deployment);
+  const { reason, message } = INVALID_PARAMETERS;
+  const invalid = item.spec.infrastructure?.parametersRef && say("Accepted", false, reason, message);
   const programmed = (): Condition => {
+    if (invalid) return say("Programmed", false, "Invalid", message);
     if (isRefused(own)) return say("Programmed", false, "Invalid", "none of the listeners is valid");
     if (unassigned) return say("Programmed", false, "AddressNotUsable", unassigned);
     return live
@@ -48,7 +52,7 @@ export function gatewayStatus(facts: Facts, deployment: Deployment, routes: Atta
   };
   return {
     addresses,
-    conditions: [accepted(say, own), programmed()],
+    conditions: [invalid ?? accepted(say, own), programmed()],
     listeners: own.map((fact) => listenerStatus(facts, deployment, routes, fact)),
     attachedListenerSets: sets.length,
   };

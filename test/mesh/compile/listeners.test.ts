@@ -154,6 +154,15 @@ describe("of listeners that conflict", () => {
       ["conflict ListenerSet default/s spec.listeners[0].protocol"],
     ],
     [
+      "one that loses takes nothing from those beside it",
+      [
+        door([http("a", "x.example")]),
+        set("s", [{ name: "a", port: 80, protocol: "HTTPS", hostname: "y.example" }, http("b", "z.example")]),
+      ],
+      ["80 x.example", "80 z.example"],
+      ["conflict ListenerSet default/s spec.listeners[0].protocol"],
+    ],
+    [
       "one that cannot be carried does not count",
       [door([{ name: "raw", port: 80, protocol: "TCP" }, http("a")])],
       ["80 any"],

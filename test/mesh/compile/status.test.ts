@@ -55,6 +55,8 @@ const shop = (spec: object = {}) =>
 
 const OK = ["Accepted=True/Accepted", "Programmed=True/Programmed"];
 
+const parametersRef = { group: "example.com", kind: "Config", name: "c" };
+
 describe("a GatewayClass", () => {
   it("of ours is accepted and says what it supports, sorted", () => {
     type Features = { supportedFeatures: { name: string }[] };
@@ -66,6 +68,13 @@ describe("a GatewayClass", () => {
     const names = status.supportedFeatures.map(({ name }) => name);
     expect(names).toEqual(names.toSorted());
     expect(names).toContain("ListenerSet");
+  });
+
+  it("with parameters is not accepted, and its Gateways wait", () => {
+    const ours = gatewayClass("ours", { controllerName: "mesh.selvedge.dev/edge", parametersRef });
+    expect(shown(statusOf("GatewayClass//ours", ours))[0]).toBe("Accepted=False/InvalidParameters");
+    const waiting = gateway("front", { gatewayClassName: "ours", listeners: [] });
+    expect(shown(statusOf("Gateway/default/front", ours, waiting))[0]).toBe("Accepted=Unknown/Pending");
   });
 
   it("of another controller waits for that one", () =>
@@ -94,6 +103,11 @@ describe("a Gateway", () => {
       "of a listener without its certificate",
       [of([tls("gone")])],
       ["Accepted=True/Accepted", "Programmed=False/Invalid"],
+    ],
+    [
+      "with parameters",
+      [of([http], { infrastructure: { parametersRef } })],
+      ["Accepted=False/InvalidParameters", "Programmed=False/Invalid"],
     ],
     ["of no listener", [of([])], ["Accepted=True/Accepted", "Programmed=False/Invalid"]],
     [
