@@ -17,6 +17,8 @@ export type EdgeOptions = {
   readonly listenerScheme?: "http" | "https";
   /** `namespace/name` of the one Gateway that this socket stands for. Default: all of them. */
   readonly gateway?: string;
+  /** As Backends name the zones of their endpoints. Default: none. */
+  readonly zone?: string;
   /** The namespace whose workloads call this socket. Default: unknown. */
   readonly caller?: string;
   /** Addresses (`127.0.0.1:8080`) of endpoints that get the Host of the request, as fetch alone would not give it. */
@@ -226,6 +228,7 @@ export async function workersOf({
         LISTENER_PORT: String(edge.listenerPort ?? 80),
         LISTENER_SCHEME: edge.listenerScheme ?? "http",
         GATEWAY: edge.gateway ?? "",
+        ZONE: edge.zone ?? "",
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
         HOST_PRESERVING: JSON.stringify(

@@ -42,6 +42,13 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
   mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
   retry: isRetry,
+  balance: ({ backend, group, strategy, panic, zones, slowStartMs, ejection }, backends) =>
+    isIndex(backend, backends) &&
+    typeof group === "string" &&
+    isStrategy(strategy) &&
+    [panic, slowStartMs].every((number) => number === 0 || isPositive(number)) &&
+    typeof zones === "boolean" &&
+    (ejection === undefined || isEjection(ejection)),
   "try-timeout": ({ ms }) => isPositive(ms),
   "first-byte": ({ ms }) => isPositive(ms),
   "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
@@ -108,6 +115,20 @@ function isCarrier(carrier: unknown): boolean {
     (kind === "header" && typeof name === "string")
   );
 }
+
+/** Strategies that have nothing but a name; `hash` has a key. */
+const STRATEGIES = new Set(["round-robin", "random", "least-request", "peak-ewma"]);
+
+function isStrategy(strategy: unknown): boolean {
+  if (!isRecord(strategy)) return false;
+  const { kind, key, bound } = strategy;
+  if (kind !== "hash") return STRATEGIES.has(String(kind));
+  return isRecord(key) && typeof key.kind === "string" && (bound === undefined || isPositive(bound));
+}
+
+const isEjection = (ejection: unknown): boolean =>
+  isRecord(ejection) &&
+  [ejection.failures, ejection.ejectMs, ejection.maxEjectMs, ejection.maxEjected].every(isPositive);
 
 function isLimit(limit: unknown): boolean {
   return (

@@ -111,6 +111,9 @@ const areConditions = (conditions: unknown, patterns: Patterns): boolean =>
 
 function isEndpoint(endpoint: unknown): boolean {
   if (!isRecord(endpoint) || !isPositive(endpoint.weight)) return false;
+  const { zone, priority } = endpoint;
+  if (zone !== undefined && typeof zone !== "string") return false;
+  if (priority !== undefined && priority !== 0 && !isPositive(priority)) return false;
   if (endpoint.kind === "binding") return typeof endpoint.binding === "string";
   return endpoint.kind === "url" && typeof endpoint.origin === "string" && typeof endpoint.path === "string";
 }

@@ -10,6 +10,7 @@ import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
+import type { Balance } from "./policies/balance.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
 /** Raised when an older edge could misread a newer snapshot; such an edge refuses it and keeps its own. */
@@ -90,14 +91,23 @@ export type Backend = {
   readonly endpoints: readonly Endpoint[];
 };
 
-export type Endpoint =
+export type Endpoint = {
+  readonly weight: number;
+  readonly zone?: string;
+  /** 0, the first, where it is absent. */
+  readonly priority?: number;
+} & (
   | {
       readonly kind: "url";
       readonly origin: string;
       /** Without its last slash. */ readonly path: string;
-      readonly weight: number;
     }
-  | { readonly kind: "binding"; readonly binding: string; readonly weight: number };
+  | { readonly kind: "binding"; readonly binding: string }
+);
+
+/** What tells an endpoint from the others of its backend. */
+export const addressOf = (endpoint: Endpoint): string =>
+  endpoint.kind === "url" ? endpoint.origin + endpoint.path : endpoint.binding;
 
 /** What a layer carries out. `compile/order.ts` fixes the order and says why. */
 export type Policy =
@@ -119,6 +129,8 @@ export type Policy =
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
   /** `backend` names what its budget is kept for. */
   | ({ readonly kind: "retry"; readonly backend: string } & Retry)
+  /** `backend` is an index into `backends`; `group` names what isolates remember of its endpoints. */
+  | ({ readonly kind: "balance"; readonly backend: number; readonly group: string } & Balance)
   /** The time of one try, within the deadline of the whole call. */
   | { readonly kind: "try-timeout"; readonly ms: number }
   /** From the beginning of a try to the first byte of its response's body. */

@@ -122,10 +122,11 @@ function referent(
 function backendDestination({ metadata: { namespace, name }, spec }: Item<"Backend">): Destination {
   const endpoints = spec.endpoints
     .filter(({ weight }) => weight > 0)
-    .map(({ url, binding, weight }): Endpoint => {
-      if (binding !== undefined) return { kind: "binding", binding, weight };
+    .map(({ url, binding, weight, zone, priority }): Endpoint => {
+      const standing = { weight, ...(zone !== undefined && { zone }), ...(priority > 0 && { priority }) };
+      if (binding !== undefined) return { kind: "binding", binding, ...standing };
       const [, origin = "", path = ""] = /^(https?:\/\/[^/]+)(.*)$/.exec(url ?? "") ?? [];
-      return { kind: "url", origin, path: path.replace(/\/+$/, ""), weight };
+      return { kind: "url", origin, path: path.replace(/\/+$/, ""), ...standing };
     });
   return {
     backend: { name: `Backend/${namespace}/${name}`, endpoints },
@@ -165,8 +166,10 @@ function serviceEndpoints(
       const scheme = schemeOf(servicePort?.appProtocol ?? slicePort.appProtocol);
       return slice.endpoints
         .filter(({ conditions }) => conditions?.ready !== false)
-        .flatMap(({ addresses }) => addresses.slice(0, 1))
-        .map((address) => at(scheme, address, slicePort.port!)); // checked above
+        .map(({ addresses: [address = ""], zone }) => ({
+          ...at(scheme, address, slicePort.port!), // checked above
+          ...(zone !== undefined && { zone }),
+        }));
     });
     // While an endpoint moves from slice to slice it may stand in both (EndpointSlice, "Duplicate endpoints").
     return [...new Map(endpoints.map((endpoint) => [endpoint.origin, endpoint])).values()];

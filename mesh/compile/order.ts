@@ -17,6 +17,7 @@
  * | body-timeout | watches over the body of whichever try is passed on |
  * | breaker | outside the tries: one call, one verdict |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
+ * | balance | beneath the tries, so that each is drawn an endpoint of its own |
  * | try-timeout, first-byte | bound one try: what came too late can still be tried again |
  */
 import type { Policy } from "../snapshot.ts";
@@ -38,6 +39,7 @@ const ORDER: readonly Policy["kind"][] = [
   "body-timeout",
   "breaker",
   "retry",
+  "balance",
   "try-timeout",
   "first-byte",
 ];

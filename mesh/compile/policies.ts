@@ -38,7 +38,7 @@ export type Policies = {
 };
 
 /** `policy` is `namespace/name`. */
-type Found<S extends Section> = { readonly value: NonNullable<Traffic["spec"][S]>; readonly policy: string };
+export type Found<S extends Section> = { readonly value: NonNullable<Traffic["spec"][S]>; readonly policy: string };
 
 /** A target, with the sections in which an older policy goes before; or why the policy holds nowhere there. */
 export type TargetFact = { readonly ref: TargetReference } & (

@@ -8,6 +8,7 @@ import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer } from "./layers/authorize.ts";
+import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
@@ -179,13 +180,15 @@ function weighted(
   { rule, filters, targets }: Way,
 ): WeightedBackend {
   const all = [...targets, target];
+  const index = backends.index(backend);
   const layers = inOrder([
     ...policyDeadline(policies, [target]),
     ...rateLimitLayer(policies, [target]),
     ...filters,
     ...breakerLayer(policies, all, backend.name),
     ...retryLayer(policies, rule, all, backend.name),
+    ...balanceLayer(policies, all, backend, index),
     ...tryTimeouts(policies, rule, all),
   ]);
-  return { backend: backends.index(backend), weight, layers };
+  return { backend: index, weight, layers };
 }

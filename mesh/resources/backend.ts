@@ -41,6 +41,10 @@ const endpoint = z
       .regex(/^SERVICE_[A-Z0-9_]+$/, `must be a service binding named ${SERVICE_BINDING_PREFIX}…, in capitals`)
       .optional(),
     weight: z.int().min(0).max(1_000_000).default(1),
+    /** Edges of the same zone (their ZONE, or else their data centre) go here first. */
+    zone: z.string().min(1).max(63).optional(),
+    /** Endpoints of a higher number get what those of the lower ones cannot carry. */
+    priority: z.int().min(0).max(127).default(0),
   })
   .refine(({ url, binding }) => (url === undefined) !== (binding === undefined), "needs either url or binding");
 

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { milliseconds, positiveDuration, targetReference } from "./parts.ts";
 import { retry } from "./traffic/retry.ts";
+import { loadBalancing } from "./traffic/load-balancing.ts";
+import { outlierEjection } from "./traffic/outlier-ejection.ts";
 import { timeouts } from "./traffic/timeouts.ts";
 
 /** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
@@ -36,6 +38,8 @@ export const trafficPolicy = defineKind(
           message: "must not be shorter than openFor",
         })
         .optional(),
+      loadBalancing: loadBalancing.optional(),
+      outlierEjection: outlierEjection.optional(),
     }),
   },
 );

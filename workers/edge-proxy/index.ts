@@ -25,6 +25,8 @@ export interface Env extends Vars {
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly EDGE_NAME: string;
+  /** Where this deployment runs, as Backends name the zones of their endpoints; empty takes the data centre's letters. */
+  readonly ZONE: string;
   /** `namespace/name` of the Gateway that this deployment stands for; empty for all of them. */
   readonly GATEWAY: string;
 }
@@ -48,7 +50,7 @@ export default {
     if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
     const { active } = mine;
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
-    const touched = outside(mine, hostPreserving, env, context);
+    const touched = outside(mine, hostPreserving, env, request, context);
     const response = await active.run(request, url, touched, ingress(request, url));
     const { recorder } = mine.memory;
     const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
@@ -105,6 +107,7 @@ function outside(
   mine: Isolate,
   hostPreserving: Deployment["hostPreserving"],
   env: Env,
+  request: Request,
   context: ExecutionContext,
 ): Outside {
   return {
@@ -121,6 +124,7 @@ function outside(
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
+    zone: env.ZONE || coloOf(request),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {

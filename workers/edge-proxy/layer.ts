@@ -27,6 +27,8 @@ export type Call = {
   place: Place;
   /** The backend's name, once it is drawn; empty until then. */
   backend: string;
+  /** Endpoints that the call was sent to so far, last one last; a further try avoids them. Replaced, never changed. */
+  tried: readonly number[];
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
   /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */
@@ -91,6 +93,8 @@ export type Outside = {
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
+  /** Where this edge is, as endpoints name their zones; empty where it is not known. */
+  readonly zone: string;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

@@ -4,6 +4,7 @@ import type { MakeLayer } from "./layer.ts";
 import { authenticate } from "./layers/authenticate.ts";
 import { authorize } from "./layers/authorize.ts";
 import { bodyTimeout } from "./layers/body-timeout.ts";
+import { balance } from "./layers/balance.ts";
 import { breaker } from "./layers/breaker.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
@@ -34,6 +35,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   session: session(backends),
   breaker,
   retry,
+  balance: balance(backends),
   "try-timeout": deadline,
   "first-byte": firstByte,
   "body-timeout": bodyTimeout,

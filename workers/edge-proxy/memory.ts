@@ -1,3 +1,4 @@
+import type { Group } from "../../mesh/policies/balance.ts";
 import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { KeySet } from "../../mesh/policies/authenticate.ts";
@@ -12,6 +13,8 @@ export type Memory = {
   /** The last number given: with `id` it names a message, a permit or a holder, once and for all. */
   seq: number;
   readonly circuits: Map<string, Circuit>;
+  /** What was learnt of the endpoints of each group. */
+  readonly groups: Map<string, Group>;
   /** Until then it is worth telling whose fault it is when a request's body breaks off. Milliseconds since 1970. */
   watchBodiesUntil: number;
   /** By bucket. */
@@ -79,6 +82,7 @@ export const newMemory = (id: string): Memory => ({
   id,
   seq: 0,
   circuits: new Map(),
+  groups: new Map(),
   watchBodiesUntil: 0,
   holders: new Map(),
   tokens: new Map(),

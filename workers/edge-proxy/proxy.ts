@@ -9,7 +9,7 @@ import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { isNamed, type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
-import { pick, weigh } from "../../mesh/policies/balance.ts";
+import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
 import type { Ingress } from "./ingress.ts";
@@ -62,6 +62,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         folder: before(url.pathname, address.path) + match.folder,
         place: {},
         backend: "",
+        tried: NONE,
         signal: undefined,
         deadline: undefined,
         abandoned: false,
@@ -92,6 +93,8 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
     }
   };
 }
+
+const NONE: readonly number[] = [];
 
 /** What stands before `path` in the caller's own: the service's name, in path form. */
 const before = (whole: string, path: string): string =>

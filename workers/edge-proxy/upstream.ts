@@ -1,6 +1,6 @@
 /** The end of the stack: one endpoint, one call. Bodies stream both ways; nothing here reads them. */
 import { timeHeaders } from "../../mesh/policies/deadline.ts";
-import { pick, weigh } from "../../mesh/policies/balance.ts";
+import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
 import { sentBody, watchBodies } from "./sent-body.ts";

@@ -589,7 +589,7 @@ describe("resources that were stored by an older version", () => {
   it.each<[string, object, string[]]>([
     [
       "with a field that is no more",
-      stored({}, { endpoints: [{ url: "https://a.example", zone: "x" }] }),
+      stored({}, { endpoints: [{ url: "https://a.example", tier: "x" }] }),
       ["invalid-value Backend b/a"],
     ],
     ["of a kind that is no more", { ...stored({}), kind: "Frontend" }, ["invalid-value Frontend b/a"]],

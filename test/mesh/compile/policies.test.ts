@@ -395,3 +395,38 @@ describe("of IdempotencyPolicies one holds for a rule, before the draw of a back
     expect(codes(result)).toEqual(["conflict IdempotencyPolicy default/young spec"]);
   });
 });
+
+describe("balancing", () => {
+  const two = {
+    endpoints: [
+      { url: "https://a.example", zone: "FRA" },
+      { url: "https://b.example", priority: 1 },
+    ],
+  };
+  const balanced = (...policies: (typeof world)[number][]) =>
+    layer(
+      rule(compiled(...world.map((one) => (one === world[1] ? { ...one, spec: two } : one)), ...policies)).backends[0]
+        ?.layers,
+      "balance",
+    );
+
+  it("is there for more than one endpoint alone, and needs no policy", () => {
+    expect(layer(rule(compiled(...world)).backends[0]?.layers, "balance")).toBeUndefined();
+    expect(balanced()).toMatchObject({ strategy: { kind: "peak-ewma" }, panic: 0.5, zones: true });
+  });
+
+  it("takes each section from the most specific policy that has it, and remembers apart what each learns", () => {
+    const of = (name: string, spec: object) => trafficPolicy(name, { targetRefs: [TARGETS.backend], ...spec });
+    const found = balanced(
+      of("how", {
+        loadBalancing: { strategy: "ConsistentHash", hash: { type: "Header", name: "X-User" }, maxLoadFactor: 1.5 },
+      }),
+      of("who", { outlierEjection: { failures: 2 } }),
+    );
+    expect(found).toMatchObject({
+      strategy: { kind: "hash", key: { kind: "header", name: "x-user" }, bound: 1.5 },
+      ejection: { failures: 2, ejectMs: 30_000, maxEjectMs: 300_000, maxEjected: 0.5 },
+    });
+    expect(found?.group).toMatch(/ by .*how by .*who$/);
+  });
+});

@@ -3,13 +3,13 @@
  * are reported to the fleet's circuit on the side, and enough of them trip this isolate at once. Once the circuit has been
  * open for its time, one request in hand asks the fleet's circuit for leave to try.
  */
-import type { Cause } from "../../../mesh/denial.ts";
 import type { Outcome } from "../../../mesh/outcome.ts";
 import { closed, held, probe, report, settle, trip, waitMs } from "../../../mesh/policies/breaker.ts";
 import type { Policy } from "../../../mesh/snapshot.ts";
 import type { BreakerReply, BreakerReport } from "../../../durable-objects/breaker.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { type Circuit, remember, STATE_TIMEOUT_MS } from "../memory.ts";
+import { outcomeOf } from "../outcome.ts";
 import { within } from "../within.ts";
 
 type BreakerLayer = Extract<Policy, { kind: "breaker" }>;
@@ -57,23 +57,6 @@ function circuitOf({ outside: { memory } }: Call, { circuit }: BreakerLayer): Ci
 }
 
 const NONE = { ok: 0, failed: 0, since: 0, oldest: Infinity };
-
-/** Decided at the headers; `result` is the response's status, or what was thrown instead of a response. */
-function outcomeOf(call: Call, result: unknown): Outcome {
-  if (call.request.signal.aborted || call.abandoned) return "ignored";
-  if (typeof result === "number") return result >= 500 ? "failed" : "ok";
-  if (result instanceof Denied) return UPSTREAM_FAILURES.has(result.denial.cause) ? "failed" : "ignored";
-  // The caller is still there, so the abort is a deadline's, and the error only its echo.
-  return call.signal?.aborted ? "failed" : "ignored";
-}
-
-/** Any other denial from below is the mesh's own doing. */
-const UPSTREAM_FAILURES: ReadonlySet<Cause> = new Set([
-  "upstream-unreachable",
-  "upstream-invalid",
-  "retries-exhausted",
-  "deadline-exceeded",
-]);
 
 const counts = (outcome: Outcome) => ({ ok: Number(outcome === "ok"), failed: Number(outcome === "failed") });
 

@@ -7,7 +7,7 @@ import {
   setCookie,
   type Token,
 } from "../../../mesh/policies/session.ts";
-import type { Backend, Endpoint, Policy } from "../../../mesh/snapshot.ts";
+import { addressOf, type Backend, type Policy } from "../../../mesh/snapshot.ts";
 import type { Call, MakeLayer, Place } from "../layer.ts";
 
 type SessionLayer = Extract<Policy, { kind: "session" }>;
@@ -72,9 +72,6 @@ async function knownOf(backends: readonly Backend[], { scope, shares, carrier }:
   // Of endpoints that stand twice the first is found again.
   return { name, ids, places: new Map(places.toReversed()) };
 }
-
-const addressOf = (endpoint: Endpoint): string =>
-  endpoint.kind === "url" ? endpoint.origin + endpoint.path : endpoint.binding;
 
 /** 128 bits of SHA-256, in letters that a cookie may hold. */
 async function digest(parts: readonly string[]): Promise<string> {

@@ -1,0 +1,111 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Backend, Policy } from "../../../mesh/snapshot.ts";
+import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
+import { balance } from "../../../workers/edge-proxy/layers/balance.ts";
+import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+import { callWith } from "./call.ts";
+
+const backend = (...hosts: string[]): Backend => ({
+  name: "Backend/shop/api",
+  endpoints: hosts.map((host) => ({ kind: "url", origin: `https://${host}`, path: "", weight: 1 })),
+});
+type BalanceLayer = Extract<Policy, { kind: "balance" }>;
+const policy: BalanceLayer = {
+  kind: "balance",
+  backend: 0,
+  group: "api",
+  strategy: { kind: "round-robin" },
+  panic: 0.5,
+  zones: true,
+  slowStartMs: 0,
+};
+
+let memory: Memory;
+let now: number;
+beforeEach(() => {
+  memory = newMemory("i1");
+  now = 1_000_000;
+});
+const callFor = (request = new Request("http://shop.example/")) =>
+  callWith({ now: () => now, random: () => 0.3 }, { memory, request });
+const ok: Handler = async () => new Response();
+const failing: Handler = async () => {
+  throw new Denied({ cause: "upstream-unreachable" });
+};
+
+describe("each call", () => {
+  it("is drawn an endpoint, which a further try of the same call avoids", async () => {
+    const run = balance([backend("a", "b", "c")])(policy);
+    const call = callFor();
+    const before = call.place;
+    for (let time = 0; time < 3; time++) {
+      call.place = before;
+      await run(failing)(call).catch(() => {});
+    }
+    expect(new Set(call.tried)).toEqual(new Set([0, 1, 2]));
+    expect(call.tried).toHaveLength(3);
+  });
+
+  it("stays at its session's endpoint, unless it was tried there in vain, or that endpoint is out", async () => {
+    const run = balance([backend("a", "b")])({
+      ...policy,
+      ejection: { failures: 1, ejectMs: 1000, maxEjectMs: 1000, maxEjected: 0.5 },
+    });
+    const held = async (next: Handler, call = callFor()) => {
+      call.place = { endpoint: 1 };
+      await run(next)(call).catch(() => {});
+      return call.place.endpoint;
+    };
+    expect([await held(ok), await held(ok)]).toEqual([1, 1]);
+    const call = callFor();
+    expect([await held(failing, call), await held(ok, call)]).toEqual([1, 0]);
+    expect(await held(ok)).toBe(0);
+    now += 1000;
+    expect(await held(ok)).toBe(1);
+  });
+});
+
+it("many rules and the next configuration know one backend by what was learnt of it", async () => {
+  const layers = balance([backend("a", "b")]);
+  await layers(policy)(failing)(callFor()).catch(() => {});
+  await layers(policy)(ok)(callFor());
+  expect(memory.groups.get("api")!.members.map(({ latency }) => latency?.ms)).toEqual([5000, 0]);
+  await balance([backend("new", "a", "b")])(policy)(ok)(callFor());
+  const { members } = memory.groups.get("api")!;
+  expect(members.slice(1).map(({ latency }) => latency?.ms)).toEqual([5000, 0]);
+  expect(members[0]!.since).toBe(now);
+});
+
+it("an endpoint that says 429 is left alone for as long as it asks, and is not ejected", async () => {
+  const limited: Handler = async () => new Response(null, { status: 429, headers: { "retry-after": "60" } });
+  const run = balance([backend("a", "b")])({
+    ...policy,
+    ejection: { failures: 1, ejectMs: 1000, maxEjectMs: 1000, maxEjected: 0.5 },
+  });
+  await run(limited)(callFor());
+  expect(memory.groups.get("api")!.members[0]).toMatchObject({ latency: { ms: 60_000 }, standing: { until: 0 } });
+});
+
+it.each<[BalanceLayer["strategy"] & { kind: "hash" }, Request, Request]>([
+  [
+    { kind: "hash", key: { kind: "header", name: "x-user" } },
+    new Request("http://x/", { headers: { "x-user": "ann" } }),
+    new Request("http://x/", { headers: { "x-user": "bob" } }),
+  ],
+  [
+    { kind: "hash", key: { kind: "cookie", name: "cart" } },
+    new Request("http://x/", { headers: { cookie: "a=1; cart=7" } }),
+    new Request("http://x/", { headers: { cookie: "cart=8" } }),
+  ],
+])("%j sends the same key to the same endpoint", async (strategy, one, other) => {
+  const hosts = Array.from({ length: 20 }, (_, index) => `h${index}`);
+  const run = balance([backend(...hosts)])({ ...policy, strategy });
+  const placeOf = async (request: Request) => {
+    const call = callFor(request);
+    await run(ok)(call);
+    return call.place.endpoint;
+  };
+  const first = await placeOf(one);
+  expect([await placeOf(one), await placeOf(one)]).toEqual([first, first]);
+  expect(await placeOf(other)).not.toBe(first);
+});

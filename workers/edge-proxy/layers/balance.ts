@@ -1,0 +1,100 @@
+/**
+ * Draws each try an endpoint, and learns from what becomes of it. A session's endpoint is kept while it can be used and was
+ * not tried in vain; a call that was sent to an endpoint already goes to another one while there is one.
+ */
+import type { Outcome } from "../../../mesh/outcome.ts";
+import {
+  begin,
+  end,
+  type Group,
+  group,
+  type HashKey,
+  isUsable,
+  pick,
+  type Place,
+} from "../../../mesh/policies/balance.ts";
+import { hashOf } from "../../../mesh/policies/hashing.ts";
+import { cookieValues } from "../../../mesh/policies/session.ts";
+import { addressOf, type Backend, type Endpoint, type Policy } from "../../../mesh/snapshot.ts";
+import { type Call, Denied, type MakeLayer } from "../layer.ts";
+import { remember } from "../memory.ts";
+import { outcomeOf } from "../outcome.ts";
+
+type BalanceLayer = Extract<Policy, { kind: "balance" }>;
+
+export const balance = (backends: readonly Backend[]): MakeLayer<"balance"> => {
+  // Many rules share a backend, and what they learn of it: they know it by the one list of its places.
+  const known = new Map<number, readonly Place[]>();
+  const placesOf = (index: number): readonly Place[] => {
+    const places = known.get(index) ?? backends[index]!.endpoints.map(placeOf); // decode proved the index
+    known.set(index, places);
+    return places;
+  };
+  return (policy) => {
+    const places = placesOf(policy.backend);
+    let made: Group | undefined;
+    return (next) => async (call) => {
+      const mine = (made ??= groupOf(call, policy, places));
+      const { now, random } = call.outside;
+      const began = now();
+      const index =
+        heldBy(call, mine, began) ?? pick(mine, policy, { key: keyOf(call, policy), tried: call.tried, random }, began);
+      if (index === undefined) throw new Denied({ cause: "no-endpoint" });
+      call.place = { ...call.place, endpoint: index };
+      call.tried = [...call.tried, index];
+      const member = mine.members[index]!; // as picked
+      begin(member, began);
+      let outcome: Outcome = "ignored";
+      let retryAfterMs: number | undefined;
+      try {
+        const response = await next(call);
+        outcome = outcomeOf(call, response.status);
+        if (response.status === 429) retryAfterMs = secondsOf(response.headers.get("retry-after")) * 1000;
+        return response;
+      } catch (error) {
+        outcome = outcomeOf(call, error);
+        throw error;
+      } finally {
+        end(mine, index, policy, { outcome, began, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
+      }
+    };
+  };
+};
+
+const placeOf = (endpoint: Endpoint): Place => ({ ...endpoint, address: addressOf(endpoint) });
+
+/** In the isolate's memory, so that the next configuration begins with what this one has learnt. */
+function groupOf({ outside: { memory, now, zone } }: Call, policy: BalanceLayer, places: readonly Place[]): Group {
+  const before = memory.groups.get(policy.group);
+  if (before?.places === places) return before;
+  return remember(memory.groups, policy.group, group(places, before, zone, policy.zones, now()));
+}
+
+/** The endpoint that a session leads to. */
+function heldBy({ place: { endpoint }, tried }: Call, { members }: Group, now: number): number | undefined {
+  if (endpoint === undefined || tried.includes(endpoint)) return undefined;
+  const member = members[endpoint];
+  return member && isUsable(member, now) ? endpoint : undefined;
+}
+
+/** The dates that `Retry-After` may have instead are too rare to be worth their parser here. */
+const secondsOf = (text: string | null): number => (/^\d{1,6}$/.test(text ?? "") ? Number(text) : 0);
+
+function keyOf(call: Call, { strategy }: BalanceLayer): number | undefined {
+  if (strategy.kind !== "hash") return undefined;
+  const text = valueOf(call, strategy.key);
+  return text ? hashOf(text) : undefined;
+}
+
+function valueOf({ request, search, client }: Call, key: HashKey): string | null | undefined {
+  switch (key.kind) {
+    case "address":
+      return client;
+    case "header":
+      return request.headers.get(key.name);
+    case "cookie":
+      return cookieValues(request.headers.get("cookie"), key.name)[0];
+    case "query":
+      return new URLSearchParams(search).get(key.name);
+  }
+}
