@@ -20,6 +20,8 @@ export type BreakerReport = {
   readonly policy: BreakerPolicy;
   readonly ok: number;
   readonly failed: number;
+  /** Those of `ok` that were slow. */
+  readonly slow?: number;
   /** How long ago the oldest of these calls began. */
   readonly ageMs: number;
   /** A permit that comes back. */
@@ -54,11 +56,21 @@ export class BreakerObject extends DurableObject {
   #stored: Stored = this.ctx.storage.kv.get<Stored>(KEY) ?? { state: closed(0), version: 0, epoch: 0 };
 
   /** Takes evidence and permits that come back; answers with the circuit as it then stands. */
-  async report({ isolate, seq, epoch, policy, ok, failed, ageMs, settled }: BreakerReport): Promise<BreakerReply> {
+  async report({
+    isolate,
+    seq,
+    epoch,
+    policy,
+    ok,
+    failed,
+    slow = 0,
+    ageMs,
+    settled,
+  }: BreakerReport): Promise<BreakerReply> {
     const now = this.#begin();
     const { state } = this.#stored;
     const back = settled ? settle(state, settled.permit, settled.outcome, policy, now) : state;
-    const next = ok + failed > 0 ? report(back, { ok, failed, ageMs, source: isolate, seq }, policy, now) : back;
+    const next = ok + failed > 0 ? report(back, { ok, failed, slow, ageMs, source: isolate, seq }, policy, now) : back;
     this.#keep(next, epoch, now);
     return this.#reply(policy, now);
   }
@@ -69,6 +81,11 @@ export class BreakerObject extends DurableObject {
     const { state, granted } = probe(this.#stored.state, permit, ttlMs + GRACE_MS, policy, now);
     this.#keep(state, epoch, now);
     return { ...this.#reply(policy, now), granted };
+  }
+
+  /** The circuit as it stands, under the policy that its edges have. Changes nothing. */
+  async show(policy: BreakerPolicy): Promise<BreakerReply> {
+    return this.#reply(policy, this.#begin());
   }
 
   /** The read is for its side effect: only on touching storage is an instance stopped that another has taken over from. */

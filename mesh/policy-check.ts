@@ -52,8 +52,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   "try-timeout": ({ ms }) => isPositive(ms),
   "first-byte": ({ ms }) => isPositive(ms),
   "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
-  breaker: ({ circuit, failures, failureRatio, windowMs, openMs, maxOpenMs, probes }) =>
-    typeof circuit === "string" && [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive),
+  breaker: isBreaker,
+  "endpoint-breaker": (layer, backends) => isIndex(layer.backend, backends) && isBreaker(layer),
 };
 
 /** Making it ready is what finds every pattern, block and condition that this edge could not go by. */
@@ -104,6 +104,25 @@ function isRetry(retry: Raw): boolean {
     [maxRetryAfterMs, largestBody].every((one) => typeof one === "number") &&
     isRecord(budget) &&
     [budget.percent, budget.perSecond].every((one) => typeof one === "number")
+  );
+}
+
+function isBreaker({
+  circuit,
+  failures,
+  failureRatio,
+  windowMs,
+  openMs,
+  maxOpenMs,
+  probes,
+  rampMs,
+  slow,
+}: Raw): boolean {
+  return (
+    typeof circuit === "string" &&
+    [failures, failureRatio, windowMs, openMs, maxOpenMs, probes].every(isPositive) &&
+    (rampMs === undefined || isPositive(rampMs)) &&
+    (slow === undefined || (isRecord(slow) && isPositive(slow.ms) && isPositive(slow.ratio)))
   );
 }
 

@@ -127,6 +127,8 @@ export type Policy =
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
   | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
+  /** A circuit for each endpoint of `backend`, beneath the draw of one. */
+  | ({ readonly kind: "endpoint-breaker"; readonly circuit: string; readonly backend: number } & BreakerPolicy)
   /** `backend` names what its budget is kept for. */
   | ({ readonly kind: "retry"; readonly backend: string } & Retry)
   /** `backend` is an index into `backends`; `group` names what isolates remember of its endpoints. */

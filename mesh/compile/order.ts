@@ -18,6 +18,7 @@
  * | breaker | outside the tries: one call, one verdict |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
  * | balance | beneath the tries, so that each is drawn an endpoint of its own |
+ * | endpoint-breaker | beneath the draw of an endpoint: where it refuses, another is drawn |
  * | try-timeout, first-byte | bound one try: what came too late can still be tried again |
  */
 import type { Policy } from "../snapshot.ts";
@@ -40,6 +41,7 @@ const ORDER: readonly Policy["kind"][] = [
   "breaker",
   "retry",
   "balance",
+  "endpoint-breaker",
   "try-timeout",
   "first-byte",
 ];

@@ -69,7 +69,14 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
       ...callerLayers(compiling.policies, [], [target]),
       ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
     ]),
-    backends: [weighted(compiling, destination, 1, { rule: undefined, filters: [], targets: [] })],
+    backends: [
+      weighted(compiling, destination, 1, {
+        rule: undefined,
+        name: `${target.namespace}/${target.name}`,
+        filters: [],
+        targets: [],
+      }),
+    ],
   });
 }
 
@@ -154,6 +161,8 @@ function ruleBackends(
   targets: readonly Target[],
 ): Share[] {
   const { destinations } = compiling;
+  const { namespace, name: routeName } = route.metadata;
+  const name = `${namespace}/${routeName}/${rule.name ?? route.spec.rules.indexOf(rule)}`;
   return rule.backendRefs.flatMap((ref, index): Share[] => {
     const at = `${path}.backendRefs[${index}]`;
     const destination = destinations.resolve(route, ref, at, targets);
@@ -161,7 +170,7 @@ function ruleBackends(
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ share: { backend: null, weight: ref.weight, layers: [] } }];
     const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
-    const share = weighted(compiling, destination, ref.weight, { rule, filters, targets });
+    const share = weighted(compiling, destination, ref.weight, { rule, name, filters, targets });
     return [{ share, target: destination.target }];
   });
 }
@@ -169,6 +178,8 @@ function ruleBackends(
 /** The way to a backend: the rule that leads there, if there is one, the reference's filters, and what policies may target before it. */
 type Way = {
   readonly rule: RouteRule | undefined;
+  /** The rule's, `namespace/route/rule`. */
+  readonly name: string;
   readonly filters: readonly Policy[];
   readonly targets: readonly Target[];
 };
@@ -177,7 +188,7 @@ function weighted(
   { policies, backends }: Compiling,
   { backend, target }: Destination,
   weight: number,
-  { rule, filters, targets }: Way,
+  { rule, name, filters, targets }: Way,
 ): WeightedBackend {
   const all = [...targets, target];
   const index = backends.index(backend);
@@ -185,7 +196,7 @@ function weighted(
     ...policyDeadline(policies, [target]),
     ...rateLimitLayer(policies, [target]),
     ...filters,
-    ...breakerLayer(policies, all, backend.name),
+    ...breakerLayer(policies, all, backend, index, name),
     ...retryLayer(policies, rule, all, backend.name),
     ...balanceLayer(policies, all, backend, index),
     ...tryTimeouts(policies, rule, all),

@@ -4,6 +4,7 @@
  * clock of whoever runs it; between two clocks only durations travel.
  */
 import type { Outcome } from "../outcome.ts";
+import { ramp } from "./ramp.ts";
 
 /** When a circuit opens and closes; every duration in milliseconds. */
 export type BreakerPolicy = {
@@ -14,6 +15,10 @@ export type BreakerPolicy = {
   readonly openMs: number;
   readonly maxOpenMs: number;
   readonly probes: number;
+  /** After it has closed, for so long, it lets a growing share of the calls through. Absent: all at once. */
+  readonly rampMs?: number;
+  /** Calls that take this long are slow; as many as `failures`, and this share of all, open it too. */
+  readonly slow?: { readonly ms: number; /** 0 to 1. */ readonly ratio: number };
 };
 
 /**
@@ -24,6 +29,8 @@ export type Breaker =
   | {
       readonly kind: "closed";
       readonly since: number;
+      /** How often it had opened in a row before it closed; absent when it never did. Counts while it ramps up. */
+      readonly trips?: number;
       readonly slots: readonly Slot[];
       readonly out: readonly Permit[];
     }
@@ -41,6 +48,7 @@ type Slot = {
   readonly at: number;
   readonly ok: number;
   readonly failed: number;
+  readonly slow: number;
   readonly last: Readonly<Record<string, number>>;
 };
 
@@ -51,6 +59,8 @@ export type Permit = { readonly id: string; readonly expires: number };
 export type Evidence = {
   readonly ok: number;
   readonly failed: number;
+  /** Those of `ok` that were slow. */
+  readonly slow?: number;
   /** How long ago the oldest of these calls began. */
   readonly ageMs: number;
   readonly source: string;
@@ -62,12 +72,27 @@ const SLOTS = 10;
 const ASK_AGAIN_MS = 1000;
 
 /** A circuit that knows nothing of calls that began before `since`. */
-export const closed = (since: number, out: readonly Permit[] = []): Breaker => ({
+export const closed = (since: number, out: readonly Permit[] = [], trips = 0): Breaker => ({
   kind: "closed",
   since,
+  ...(trips > 0 && { trips }),
   slots: [],
   out,
 });
+
+/**
+ * Whether a closed circuit lets a call through: all of them, or, for `rampMs` after it has closed, a share that grows from a
+ * tenth to all. `random` is 0 up to, not including, 1.
+ */
+export function admits(state: Breaker, policy: BreakerPolicy, now: number, random: number): boolean {
+  if (state.kind !== "closed") return false;
+  const share = state.trips ? ramp(now - state.since, policy.rampMs ?? 0) : 1;
+  return share === 1 || random < share;
+}
+
+/** Of a circuit that closed a while ago, nothing is left to be careful about. */
+const rampsUp = (state: Breaker & { kind: "closed" }, { rampMs = 0 }: BreakerPolicy, now: number): boolean =>
+  state.trips !== undefined && now - state.since < rampMs;
 
 /**
  * Counts evidence, and opens when the window holds both enough failures and a large enough share of them. Only a closed
@@ -82,13 +107,19 @@ export function report(state: Breaker, evidence: Evidence, policy: BreakerPolicy
   const slots = count(recent, at, evidence);
   const ok = total(slots, "ok");
   const failed = total(slots, "failed");
-  const opens = failed >= policy.failures && failed >= policy.failureRatio * (ok + failed);
-  return opens ? trip(state, policy, now) : { ...state, slots };
+  // While it ramps up, half of the share is enough: this backend has failed before.
+  const ratio = policy.failureRatio / (rampsUp(state, policy, now) ? 2 : 1);
+  const fails = failed >= policy.failures && failed >= ratio * (ok + failed);
+  return fails || isSlow(policy, total(slots, "slow"), ok + failed) ? trip(state, policy, now) : { ...state, slots };
 }
 
-/** Opens a circuit for the first time since it closed; one that is not closed stays as it is. */
+const isSlow = ({ slow, failures }: BreakerPolicy, slowCalls: number, calls: number): boolean =>
+  slow !== undefined && slowCalls >= failures && slowCalls >= slow.ratio * calls;
+
+/** Opens a closed circuit: for as long as the first time, or for longer than the last where it still ramps up. */
 export function trip(state: Breaker, policy: BreakerPolicy, now: number): Breaker {
-  return state.kind === "closed" ? opened(1, state.out, policy, now) : state;
+  if (state.kind !== "closed") return state;
+  return opened(rampsUp(state, policy, now) ? state.trips! + 1 : 1, state.out, policy, now);
 }
 
 /**
@@ -125,7 +156,7 @@ export function settle(state: Breaker, id: string, outcome: Outcome, policy: Bre
   const others = [...permits, ...live(state.out, now)];
   switch (outcome) {
     case "ok":
-      return closed(now, others);
+      return closed(now, others, state.trips);
     case "failed":
       return opened(state.trips + 1, others, policy, now);
     case "ignored":
@@ -143,17 +174,22 @@ export function waitMs(state: Breaker, policy: BreakerPolicy, now: number): numb
 }
 
 /** What the object tells an edge of its circuit, beside the epoch. */
-export type FleetState = (
-  | { readonly kind: "closed" }
-  | { readonly kind: "open" | "half-open"; readonly forMs: number; readonly trips: number }
-) & {
-  /** Grows with every change of kind: an older reply that comes late is told by it. */
-  readonly version: number;
-};
+export type FleetState =
+  /** `closedMs`: how long ago it closed, while that is worth knowing. */
+  (
+    | { readonly kind: "closed"; readonly closedMs?: number; readonly trips?: number }
+    | { readonly kind: "open" | "half-open"; readonly forMs: number; readonly trips: number }
+  ) & {
+    /** Grows with every change of kind: an older reply that comes late is told by it. */
+    readonly version: number;
+  };
 
 /** The circuit as durations, for one whose clock is another. */
 export function describe(state: Breaker, version: number, policy: BreakerPolicy, now: number): FleetState {
-  if (state.kind === "closed") return { kind: "closed", version };
+  if (state.kind === "closed")
+    return rampsUp(state, policy, now)
+      ? { kind: "closed", closedMs: now - state.since, trips: state.trips!, version }
+      : { kind: "closed", version };
   return { kind: state.kind, forMs: waitMs(state, policy, now), trips: state.trips, version };
 }
 
@@ -173,13 +209,21 @@ function opened(trips: number, out: readonly Permit[], { openMs, maxOpenMs }: Br
   return { kind: "open", until: now + forMs, trips, out: live(out, now) };
 }
 
-function count(slots: readonly Slot[], at: number, { ok, failed, source, seq }: Evidence): readonly Slot[] {
-  const found = slots.find((slot) => slot.at === at) ?? { at, ok: 0, failed: 0, last: {} };
-  const next = { at, ok: found.ok + ok, failed: found.failed + failed, last: { ...found.last, [source]: seq } };
+function count(slots: readonly Slot[], at: number, evidence: Evidence): readonly Slot[] {
+  const { ok, failed, slow = 0, source, seq } = evidence;
+  const found = slots.find((slot) => slot.at === at) ?? { at, ok: 0, failed: 0, slow: 0, last: {} };
+  const next = {
+    at,
+    ok: found.ok + ok,
+    failed: found.failed + failed,
+    slow: found.slow + slow,
+    last: { ...found.last, [source]: seq },
+  };
   return [...slots.filter((slot) => slot.at !== at), next];
 }
 
-const total = (slots: readonly Slot[], key: "ok" | "failed"): number => slots.reduce((sum, slot) => sum + slot[key], 0);
+const total = (slots: readonly Slot[], key: "ok" | "failed" | "slow"): number =>
+  slots.reduce((sum, slot) => sum + slot[key], 0);
 const live = (permits: readonly Permit[], now: number): readonly Permit[] =>
   permits.filter(({ expires }) => now < expires);
 const without = (permits: readonly Permit[], id: string): readonly Permit[] =>

@@ -5,7 +5,7 @@ import { authenticate } from "./layers/authenticate.ts";
 import { authorize } from "./layers/authorize.ts";
 import { bodyTimeout } from "./layers/body-timeout.ts";
 import { balance } from "./layers/balance.ts";
-import { breaker } from "./layers/breaker.ts";
+import { breaker, endpointBreaker } from "./layers/breaker.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { firstByte } from "./layers/first-byte.ts";
@@ -36,6 +36,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   breaker,
   retry,
   balance: balance(backends),
+  "endpoint-breaker": endpointBreaker(backends),
   "try-timeout": deadline,
   "first-byte": firstByte,
   "body-timeout": bodyTimeout,

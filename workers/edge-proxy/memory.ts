@@ -15,6 +15,8 @@ export type Memory = {
   readonly circuits: Map<string, Circuit>;
   /** What was learnt of the endpoints of each group. */
   readonly groups: Map<string, Group>;
+  /** Circuits that an operator holds open or closed, as the fleet object last told. */
+  forced: ReadonlyMap<string, Forced>;
   /** Until then it is worth telling whose fault it is when a request's body breaks off. Milliseconds since 1970. */
   watchBodiesUntil: number;
   /** By bucket. */
@@ -65,12 +67,21 @@ export type Circuit = {
   /** Of the newest of the fleet's states that was heard. */
   version: number;
   /** Calls that are not reported yet, when the first of them was counted, and when the oldest began. */
-  unreported: { readonly ok: number; readonly failed: number; readonly since: number; readonly oldest: number };
+  unreported: {
+    readonly ok: number;
+    readonly failed: number;
+    readonly slow: number;
+    readonly since: number;
+    readonly oldest: number;
+  };
   /** No report before. */
   reportAt: number;
   /** A request waits to send the next report; one that has not by then was cut off. */
   reporterUntil: number;
 };
+
+/** Until then, on this isolate's clock. */
+export type Forced = { readonly to: "open" | "closed"; readonly until: number };
 
 /** How long a request waits for a state object, at most. */
 export const STATE_TIMEOUT_MS = 250;
@@ -83,6 +94,7 @@ export const newMemory = (id: string): Memory => ({
   seq: 0,
   circuits: new Map(),
   groups: new Map(),
+  forced: new Map(),
   watchBodiesUntil: 0,
   holders: new Map(),
   tokens: new Map(),

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Backend, Policy } from "../../../mesh/snapshot.ts";
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { balance } from "../../../workers/edge-proxy/layers/balance.ts";
+import { endpointBreaker } from "../../../workers/edge-proxy/layers/breaker.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
 import { callWith } from "./call.ts";
 
@@ -108,4 +109,24 @@ it.each<[BalanceLayer["strategy"] & { kind: "hash" }, Request, Request]>([
   const first = await placeOf(one);
   expect([await placeOf(one), await placeOf(one)]).toEqual([first, first]);
   expect(await placeOf(other)).not.toBe(first);
+});
+
+it("goes to another endpoint where an endpoint's circuit is open, and is refused when all are", async () => {
+  const backends = [backend("a", "b")];
+  const thresholds = { failures: 99, failureRatio: 1, windowMs: 1000, openMs: 1000, maxOpenMs: 1000, probes: 1 };
+  const guard = endpointBreaker(backends)({ kind: "endpoint-breaker", backend: 0, circuit: "api by p", ...thresholds });
+  const run = balance(backends)(policy)(guard(ok));
+  const open = (...hosts: string[]) =>
+    (memory.forced = new Map(hosts.map((host) => [`api by p at https://${host}`, { to: "open", until: now + 9000 }])));
+  const placed = async () => {
+    const call = callFor();
+    return run(call).then(
+      () => call.place.endpoint,
+      (error: unknown) => (error as Denied).denial.cause,
+    );
+  };
+  open("a");
+  expect([await placed(), await placed(), await placed()]).toEqual([1, 1, 1]);
+  open("a", "b");
+  expect(await placed()).toBe("breaker-open");
 });

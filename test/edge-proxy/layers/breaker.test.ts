@@ -301,3 +301,63 @@ it("sends exactly as many probes as the policy has, from twenty isolates that sh
   await round();
   expect(upstream).toHaveBeenCalledTimes(21);
 });
+
+describe("an operator's word", () => {
+  it.each([
+    ["open", answering(200), "breaker-open", 200],
+    ["closed", answering(503), 503, "breaker-open"],
+  ] as const)(
+    "holds a circuit %s until its time is up, whatever calls say",
+    async (to, next, meanwhile, afterwards) => {
+      memory.forced = new Map([["shop", { to, until: Date.now() + 5000 }]]);
+      for (let time = 0; time < 10; time++) expect(await send(next)).toBe(meanwhile);
+      await vi.advanceTimersByTimeAsync(5000);
+      await fail(to === "closed" ? 5 : 0);
+      expect(await send(next)).toBe(afterwards);
+    },
+  );
+});
+
+it("answers that are slow open the circuit, and a slow probe opens it again", async () => {
+  const slowly = breaker({ kind: "breaker", circuit: "shop", ...policy, failures: 3, slow: { ms: 1000, ratio: 0.5 } });
+  const slow: Handler = async () => {
+    vi.setSystemTime(Date.now() + 1000);
+    return new Response();
+  };
+  const sendSlow = async () => {
+    const call = callWith({ breaker: object }, { memory });
+    await slowly(slow)(call);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  for (let time = 0; time < 3; time++) await sendSlow();
+  expect(view()).toBe("open");
+  expect(reports[0]).toMatchObject({ ok: 1, failed: 0, slow: 1 });
+  await vi.advanceTimersByTimeAsync(1000);
+  onProbe = async () => ({ kind: "half-open", forMs: 1000, trips: 1, version: 2, epoch: 3, granted: true });
+  onReport = () => Promise.reject(new Error("away"));
+  await sendSlow();
+  expect(reports.at(-1)).toMatchObject({ settled: { outcome: "failed" } });
+});
+
+it("while it ramps up, a share of the calls is refused", async () => {
+  const ramping = breaker({ kind: "breaker", circuit: "shop", ...policy, rampMs: 10_000 });
+  memory.circuits.set("shop", {
+    view: closed(Date.now(), [], 1),
+    own: false,
+    consecutive: 0,
+    version: 0,
+    unreported: { ok: 0, failed: 0, slow: 0, since: 0, oldest: Infinity },
+    reportAt: 0,
+    reporterUntil: 0,
+  });
+  const sendAt = (random: number) =>
+    ramping(answering(200))(callWith({ breaker: object, random: () => random }, { memory })).then(
+      ({ status }) => status,
+      (error: unknown) => (error as Denied).denial.cause,
+    );
+  expect([await sendAt(0.05), await sendAt(0.15)]).toEqual([200, "breaker-open"]);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([await sendAt(0.45), await sendAt(0.55)]).toEqual([200, "breaker-open"]);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(await sendAt(0.99)).toBe(200);
+});

@@ -1,3 +1,4 @@
+import { circuitsOf } from "../../../mesh/circuits.ts";
 import { describe, expect, it } from "vitest";
 import type { Compiled } from "../../../mesh/compile/compile.ts";
 import type { Policy } from "../../../mesh/snapshot.ts";
@@ -187,6 +188,7 @@ describe("a breaker is that of the most specific target, the backend's own above
       openMs: 1000,
       maxOpenMs: 30_000,
       probes: 1,
+      rampMs: 5000,
     });
   });
 });
@@ -429,4 +431,23 @@ describe("balancing", () => {
     });
     expect(found?.group).toMatch(/ by .*how by .*who$/);
   });
+});
+
+it.each([
+  ["Backend", "breaker", /^Backend\/default\/b by default\/p$/],
+  ["Route", "breaker", /^Backend\/default\/b by default\/p for default\/shop\/cart$/],
+  ["Endpoint", "endpoint-breaker", /^Backend\/default\/b by default\/p$/],
+] as const)("a breaker of scope %s is a %s with a circuit of its own", (scope, kind, circuit) => {
+  const two = { ...world[1]!, spec: { endpoints: [{ url: "https://a.example" }, { url: "https://b.example" }] } };
+  const result = compiled(
+    world[0]!,
+    two,
+    ...world.slice(2),
+    trafficPolicy("p", { targetRefs: [TARGETS.backend], breaker: { scope } }),
+  );
+  expect(layer(rule(result).backends[0]?.layers, kind)?.circuit).toMatch(circuit);
+  const circuits = circuitsOf(result.snapshot).map((one) => one.circuit);
+  expect(circuits.filter((name) => circuit.test(name.replace(/ at https.*/, "")))).toHaveLength(
+    scope === "Endpoint" ? 2 : 1,
+  );
 });

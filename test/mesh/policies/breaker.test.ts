@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../../../mesh/outcome.ts";
 import {
+  admits,
   type Breaker,
   closed,
   describe as told,
@@ -93,6 +94,54 @@ describe("evidence", () => {
   });
 });
 
+describe("slow calls", () => {
+  const slowly = { ...policy, slow: { ms: 1000, ratio: 0.5 } };
+  it.each<[ok: number, slow: number, kind: Breaker["kind"]]>([
+    [6, 3, "closed"],
+    [9, 4, "closed"],
+    [8, 4, "open"],
+    [4, 4, "open"],
+  ])("of %i that succeed, %i slow: %s", (ok, slow, kind) => {
+    expect(report(closed(0), evidence(ok, 0, { slow }), slowly, 0).kind).toBe(kind);
+    expect(report(closed(0), evidence(ok, 0, { slow }), policy, 0).kind).toBe("closed");
+  });
+});
+
+describe("after it has closed, a circuit ramps up", () => {
+  const ramping = { ...policy, rampMs: 10_000 };
+  const after = settle(half(3, "p"), "p", "ok", ramping, 1000);
+
+  it.each([
+    [1000, 0.1],
+    [2000, 0.1],
+    [6000, 0.5],
+    [10_000, 0.9],
+    [11_000, 1],
+  ])("at %i ms to a share of %d", (now, share) => {
+    expect([admits(after, ramping, now, share - 0.001), admits(after, ramping, now, share)]).toEqual([
+      true,
+      share === 1,
+    ]);
+  });
+
+  it("and not if it never was open, nor without a ramp", () => {
+    expect([admits(closed(0), ramping, 1, 0.99), admits(after, policy, 1000, 0.99)]).toEqual([true, true]);
+    expect(admits(open(5), ramping, 9, 0)).toBe(false);
+  });
+
+  it("opens again on half of the share, and for longer than the last time; afterwards it begins anew", () => {
+    const failing = evidence(12, 4);
+    expect(report(after, failing, ramping, 2000)).toEqual(open(7000, 4));
+    expect(report(after, failing, ramping, 11_000).kind).toBe("closed");
+    expect(trip(after, ramping, 11_000)).toEqual(open(12_000, 1));
+  });
+
+  it("tells how long ago it closed, for as long as that matters", () => {
+    expect(told(after, 7, ramping, 4000)).toEqual({ kind: "closed", closedMs: 3000, trips: 3, version: 7 });
+    expect(told(after, 7, ramping, 11_000)).toEqual({ kind: "closed", version: 7 });
+  });
+});
+
 describe("trips", () => {
   it.each([
     [1, 1000],
@@ -129,7 +178,7 @@ describe("probes", () => {
   });
 
   it.each<[Breaker, string, Outcome, Breaker]>([
-    [half(1, "p", "q"), "p", "ok", { ...closed(100), out: [{ id: "q", expires: 9000 }] } as Breaker],
+    [half(1, "p", "q"), "p", "ok", closed(100, [{ id: "q", expires: 9000 }], 1)],
     [half(1, "p"), "p", "failed", open(2100, 2)],
     [half(1, "p", "q"), "p", "ignored", half(1, "q")],
     [half(1, "p"), "unknown", "ok", half(1, "p")],

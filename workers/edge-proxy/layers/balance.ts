@@ -16,7 +16,7 @@ import {
 import { hashOf } from "../../../mesh/policies/hashing.ts";
 import { cookieValues } from "../../../mesh/policies/session.ts";
 import { addressOf, type Backend, type Endpoint, type Policy } from "../../../mesh/snapshot.ts";
-import { type Call, Denied, type MakeLayer } from "../layer.ts";
+import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { remember } from "../memory.ts";
 import { outcomeOf } from "../outcome.ts";
 
@@ -35,31 +35,42 @@ export const balance = (backends: readonly Backend[]): MakeLayer<"balance"> => {
     let made: Group | undefined;
     return (next) => async (call) => {
       const mine = (made ??= groupOf(call, policy, places));
-      const { now, random } = call.outside;
-      const began = now();
-      const index =
-        heldBy(call, mine, began) ?? pick(mine, policy, { key: keyOf(call, policy), tried: call.tried, random }, began);
-      if (index === undefined) throw new Denied({ cause: "no-endpoint" });
-      call.place = { ...call.place, endpoint: index };
-      call.tried = [...call.tried, index];
-      const member = mine.members[index]!; // as picked
-      begin(member, began);
-      let outcome: Outcome = "ignored";
-      let retryAfterMs: number | undefined;
-      try {
-        const response = await next(call);
-        outcome = outcomeOf(call, response.status);
-        if (response.status === 429) retryAfterMs = secondsOf(response.headers.get("retry-after")) * 1000;
-        return response;
-      } catch (error) {
-        outcome = outcomeOf(call, error);
-        throw error;
-      } finally {
-        end(mine, index, policy, { outcome, began, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
+      for (;;) {
+        try {
+          return await attempt(next, call, mine, policy);
+        } catch (error) {
+          // Nothing was sent: while there is an endpoint that the call was not sent to, it goes there.
+          const refused = error instanceof Denied && error.denial.cause === "breaker-open";
+          if (!refused || mine.members.every((_, index) => call.tried.includes(index))) throw error;
+        }
       }
     };
   };
 };
+
+async function attempt(next: Handler, call: Call, mine: Group, policy: BalanceLayer): Promise<Response> {
+  const { now, random } = call.outside;
+  const began = now();
+  const index =
+    heldBy(call, mine, began) ?? pick(mine, policy, { key: keyOf(call, policy), tried: call.tried, random }, began);
+  if (index === undefined) throw new Denied({ cause: "no-endpoint" });
+  call.place = { ...call.place, endpoint: index };
+  call.tried = [...call.tried, index];
+  begin(mine.members[index]!, began); // as picked
+  let outcome: Outcome = "ignored";
+  let retryAfterMs: number | undefined;
+  try {
+    const response = await next(call);
+    outcome = outcomeOf(call, response.status);
+    if (response.status === 429) retryAfterMs = secondsOf(response.headers.get("retry-after")) * 1000;
+    return response;
+  } catch (error) {
+    outcome = outcomeOf(call, error);
+    throw error;
+  } finally {
+    end(mine, index, policy, { outcome, began, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
+  }
+}
 
 const placeOf = (endpoint: Endpoint): Place => ({ ...endpoint, address: addressOf(endpoint) });
 

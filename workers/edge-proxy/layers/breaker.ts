@@ -4,12 +4,13 @@
  * open for its time, one request in hand asks the fleet's circuit for leave to try.
  */
 import type { Outcome } from "../../../mesh/outcome.ts";
-import { closed, held, probe, report, settle, trip, waitMs } from "../../../mesh/policies/breaker.ts";
-import type { Policy } from "../../../mesh/snapshot.ts";
+import { admits, closed, held, probe, report, settle, trip, waitMs } from "../../../mesh/policies/breaker.ts";
+import { endpointCircuit, thresholdsOf } from "../../../mesh/circuits.ts";
+import { addressOf, type Backend, type Policy } from "../../../mesh/snapshot.ts";
 import type { BreakerReply, BreakerReport } from "../../../durable-objects/breaker.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
-import { type Circuit, remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { outcomeOf } from "../outcome.ts";
+import { type Circuit, type Forced, type Memory, remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
 
 type BreakerLayer = Extract<Policy, { kind: "breaker" }>;
@@ -21,13 +22,22 @@ const REPORT_EVERY_MS = 1000;
 /** A probe that has no response by then has failed, so that its permit is never out for longer. */
 const PROBE_MS = 30_000;
 
+/** A call that was refused while the circuit ramps up may well pass when it comes again. */
+const RAMP_RETRY_MS = 1000;
+
 export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) => {
+  const { memory, now, random } = call.outside;
+  const forced = forcedOf(memory, policy.circuit, now());
+  if (forced?.to === "open") throw new Denied({ cause: "breaker-open", retryAfterMs: forced.until - now() });
+  if (forced) return next(call);
   const circuit = circuitOf(call, policy);
   if (circuit.view.kind !== "closed") {
     const permit = await permitFor(call, circuit, policy);
     if (permit !== undefined) return sendProbe(next, call, circuit, policy, permit);
   }
-  const began = call.outside.now();
+  const began = now();
+  if (!admits(circuit.view, policy, began, random()))
+    throw new Denied({ cause: "breaker-open", retryAfterMs: RAMP_RETRY_MS });
   let outcome: Outcome = "ignored";
   try {
     const response = await next(call);
@@ -40,6 +50,27 @@ export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) 
     count(call, circuit, policy, outcome, began);
   }
 };
+
+/** The same for each endpoint by itself, beneath the draw of one: an open circuit refuses, and another is drawn. */
+export const endpointBreaker =
+  (backends: readonly Backend[]): MakeLayer<"endpoint-breaker"> =>
+  (policy) => {
+    const { endpoints } = backends[policy.backend]!; // decode proved the index
+    return (next) => {
+      const each = endpoints.map((endpoint) => {
+        const circuit = endpointCircuit(policy.circuit, addressOf(endpoint));
+        return breaker({ ...policy, kind: "breaker", circuit })(next);
+      });
+      return (call) => each[call.place.endpoint!]!(call); // drawn by the layer above
+    };
+  };
+
+/** What an operator says of a circuit goes before what it says itself. */
+function forcedOf({ forced }: Memory, circuit: string, now: number): Forced | undefined {
+  if (forced.size === 0) return undefined;
+  const found = forced.get(circuit);
+  return found && now < found.until ? found : undefined;
+}
 
 function circuitOf({ outside: { memory } }: Call, { circuit }: BreakerLayer): Circuit {
   return (
@@ -56,7 +87,7 @@ function circuitOf({ outside: { memory } }: Call, { circuit }: BreakerLayer): Ci
   );
 }
 
-const NONE = { ok: 0, failed: 0, since: 0, oldest: Infinity };
+const NONE = { ok: 0, failed: 0, slow: 0, since: 0, oldest: Infinity };
 
 const counts = (outcome: Outcome) => ({ ok: Number(outcome === "ok"), failed: Number(outcome === "failed") });
 
@@ -67,8 +98,9 @@ function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outc
   if (outcome === "ignored" || view.kind !== "closed" || began < view.since) return;
   const now = clock();
   const { ok, failed } = counts(outcome);
+  const slow = Number(ok > 0 && isSlow(policy, now - began));
   circuit.consecutive = failed > 0 ? circuit.consecutive + 1 : 0;
-  const counted = report(view, { ok, failed, ageMs: 0, source: memory.id, seq: ++memory.seq }, policy, now);
+  const counted = report(view, { ok, failed, slow, ageMs: 0, source: memory.id, seq: ++memory.seq }, policy, now);
   circuit.view = circuit.consecutive >= CONSECUTIVE ? trip(counted, policy, now) : counted;
   if (circuit.view.kind === "open") {
     circuit.own = true;
@@ -79,10 +111,12 @@ function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outc
   circuit.unreported = {
     ok: before.ok + ok,
     failed: before.failed + failed,
+    slow: before.slow + slow,
     since: before.since,
     oldest: Math.min(before.oldest, began),
   };
-  if (circuit.unreported.failed > 0 && now >= circuit.reporterUntil) sendReport(call, circuit, policy, now);
+  if (circuit.unreported.failed + circuit.unreported.slow > 0 && now >= circuit.reporterUntil)
+    sendReport(call, circuit, policy, now);
 }
 
 /** Now, or once a second has passed since the last report; what is counted until then goes with it. */
@@ -93,13 +127,13 @@ function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: num
   const send = async (): Promise<void> => {
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const at = clock();
-    const { ok, failed, oldest } = circuit.unreported;
+    const { ok, failed, slow, oldest } = circuit.unreported;
     circuit.unreported = NONE;
     circuit.reportAt = at + REPORT_EVERY_MS;
     circuit.reporterUntil = 0;
-    if (failed === 0) return;
+    if (failed + slow === 0) return;
     // A report that is lost is not sent again: it may have been counted.
-    const reply = await tell(call, policy, { seq: ++memory.seq, ok, failed, ageMs: at - oldest });
+    const reply = await tell(call, policy, { seq: ++memory.seq, ok, failed, slow, ageMs: at - oldest });
     if (reply) adopt(circuit, reply, clock());
   };
   later(send());
@@ -117,7 +151,7 @@ async function permitFor(call: Call, circuit: Circuit, policy: BreakerLayer): Pr
   circuit.view = own.state;
   if (!own.granted) throw denied(circuit, policy, now());
   const asking = async () =>
-    object(policy.circuit).probe({ permit, ttlMs: PROBE_MS, epoch: call.pinned.epoch, policy: thresholds(policy) });
+    object(policy.circuit).probe({ permit, ttlMs: PROBE_MS, epoch: call.pinned.epoch, policy: thresholdsOf(policy) });
   const reply = await within(asking(), STATE_TIMEOUT_MS).catch(() => undefined);
   if (!reply) {
     call.standIn = "breaker";
@@ -157,6 +191,8 @@ async function sendProbe(
   try {
     const response = await next(call);
     outcome = outcomeOf(call, response.status);
+    // A slow answer is what opened the circuit, or would open it again.
+    if (outcome === "ok" && isSlow(policy, now() - began)) outcome = "failed";
     return response;
   } catch (error) {
     outcome = outcomeOf(call, error);
@@ -192,7 +228,7 @@ async function tell(
   const telling = async () =>
     outside
       .breaker(policy.circuit)
-      .report({ ...message, isolate: outside.memory.id, epoch: pinned.epoch, policy: thresholds(policy) });
+      .report({ ...message, isolate: outside.memory.id, epoch: pinned.epoch, policy: thresholdsOf(policy) });
   const reply = await within(telling(), STATE_TIMEOUT_MS).catch(() => undefined);
   if (reply) outside.heard(reply.epoch);
   return reply;
@@ -203,7 +239,8 @@ function adopt(circuit: Circuit, reply: BreakerReply, now: number): void {
   if (reply.version < circuit.version) return;
   circuit.version = reply.version;
   if (reply.kind === "closed") {
-    if (circuit.view.kind !== "closed" && !circuit.own) circuit.view = closed(now);
+    if (circuit.view.kind !== "closed" && !circuit.own)
+      circuit.view = closed(now - (reply.closedMs ?? 0), [], reply.trips);
     return;
   }
   circuit.view = held(circuit.view, reply, now);
@@ -211,11 +248,4 @@ function adopt(circuit: Circuit, reply: BreakerReply, now: number): void {
   circuit.consecutive = 0;
 }
 
-const thresholds = ({ failures, failureRatio, windowMs, openMs, maxOpenMs, probes }: BreakerLayer) => ({
-  failures,
-  failureRatio,
-  windowMs,
-  openMs,
-  maxOpenMs,
-  probes,
-});
+const isSlow = ({ slow }: BreakerLayer, tookMs: number): boolean => slow !== undefined && tookMs >= slow.ms;

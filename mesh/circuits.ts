@@ -1,0 +1,43 @@
+/** Which circuits a snapshot has: what breakers open and close, what `selvedge breakers` shows and forces. */
+import type { BreakerPolicy } from "./policies/breaker.ts";
+import { addressOf, type Policy, type Snapshot } from "./snapshot.ts";
+
+export type CircuitOf = {
+  /** Names the circuit's object. */
+  readonly circuit: string;
+  readonly policy: BreakerPolicy;
+};
+
+export const endpointCircuit = (circuit: string, address: string): string => `${circuit} at ${address}`;
+
+/** Each circuit once, in the order of their names. */
+export function circuitsOf({ rules, backends }: Snapshot): readonly CircuitOf[] {
+  const found = new Map<string, BreakerPolicy>();
+  for (const { backends: parts } of rules)
+    for (const { layers } of parts)
+      for (const layer of layers) {
+        if (layer.kind === "breaker") found.set(layer.circuit, thresholdsOf(layer));
+        else if (layer.kind === "endpoint-breaker")
+          for (const endpoint of backends[layer.backend]!.endpoints)
+            // compile made the index
+            found.set(endpointCircuit(layer.circuit, addressOf(endpoint)), thresholdsOf(layer));
+      }
+  return [...found]
+    .map(([circuit, policy]) => ({ circuit, policy }))
+    .toSorted((a, b) => (a.circuit < b.circuit ? -1 : 1));
+}
+
+/** The policy alone, as it travels to the circuit's object. */
+export function thresholdsOf(layer: Extract<Policy, { kind: "breaker" | "endpoint-breaker" }>): BreakerPolicy {
+  const { failures, failureRatio, windowMs, openMs, maxOpenMs, probes, rampMs, slow } = layer;
+  return {
+    failures,
+    failureRatio,
+    windowMs,
+    openMs,
+    maxOpenMs,
+    probes,
+    ...(rampMs !== undefined && { rampMs }),
+    ...(slow !== undefined && { slow }),
+  };
+}
