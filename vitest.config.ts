@@ -27,6 +27,7 @@ export default defineConfig({
               durableObjects: {
                 CONFIG: { className: "ConfigObject", useSQLite: true },
                 FLEET: { className: "FleetObject", useSQLite: true },
+                BREAKER: { className: "BreakerObject", useSQLite: true },
                 COLLECTOR: { className: "CollectorObject", useSQLite: true },
               },
               bindings: { CONTROL_TOKEN: "a-token-of-more-than-thirty-two-characters" },

@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { breakersCommand } from "./commands/breakers.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { contextCommand } from "./commands/context.ts";
@@ -47,6 +48,7 @@ for (const add of [
   rollbackCommand,
   proxyStatusCommand,
   routesCommand,
+  breakersCommand,
   checkCommand,
   contextCommand,
   completionCommand,

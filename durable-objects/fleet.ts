@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { EdgeReport, EdgeStatus, Pointer } from "../mesh/api.ts";
+import type { EdgeReport, EdgeStatus, Hold, Pointer } from "../mesh/api.ts";
 import { SILENT_AFTER_MS } from "../mesh/fleet.ts";
 import { newest, NOWHERE } from "../mesh/pointer.ts";
 
@@ -15,10 +15,16 @@ export class FleetObject extends DurableObject {
     this.#sql.exec(
       "CREATE TABLE IF NOT EXISTS edges (id TEXT PRIMARY KEY, seen INTEGER NOT NULL, report TEXT NOT NULL) WITHOUT ROWID",
     );
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS holds (circuit TEXT PRIMARY KEY, "to" TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID`,
+    );
   }
 
-  /** Notes an edge's report and answers the newest pointer; epoch 0 while nothing was announced. One row written. */
-  checkIn(report: EdgeReport): Pointer {
+  /**
+   * Notes an edge's report and answers the newest pointer, epoch 0 while nothing was announced, and the circuits that an
+   * operator holds, if there are any. One row written.
+   */
+  checkIn(report: EdgeReport): Pointer & { readonly holds?: readonly Hold[] } {
     const now = Date.now();
     const known = this.#sql.exec("SELECT 1 FROM edges WHERE id = ?", report.id).toArray().length > 0;
     // Sweeping reads every row, so it waits for a newcomer: the table only grows by newcomers.
@@ -29,7 +35,31 @@ export class FleetObject extends DurableObject {
       now,
       JSON.stringify(report),
     );
-    return this.#pointer();
+    const holds = this.holds();
+    return holds.length > 0 ? { ...this.#pointer(), holds } : this.#pointer();
+  }
+
+  /** Holds a circuit open or closed for `forMs`, in place of what was said of it before; 0 lets it go. */
+  hold({ circuit, to, forMs }: Hold): void {
+    this.#sql.exec(
+      `INSERT INTO holds (circuit, "to", until) VALUES (?, ?, ?)
+       ON CONFLICT (circuit) DO UPDATE SET "to" = excluded."to", until = excluded.until`,
+      circuit,
+      to,
+      Date.now() + forMs,
+    );
+  }
+
+  /** The circuits that are held now, by name. */
+  holds(): readonly Hold[] {
+    const now = Date.now();
+    return this.#sql
+      .exec<{ circuit: string; to: Hold["to"]; until: number }>(
+        "SELECT * FROM holds WHERE until > ? ORDER BY circuit",
+        now,
+      )
+      .toArray()
+      .map(({ circuit, to, until }) => ({ circuit, to, forMs: until - now }));
   }
 
   /** Control tells of a published epoch. One that is not newer changes nothing. */
@@ -59,5 +89,6 @@ export class FleetObject extends DurableObject {
 
   #sweep(now: number): void {
     this.#sql.exec("DELETE FROM edges WHERE seen < ?", now - SILENT_AFTER_MS);
+    this.#sql.exec("DELETE FROM holds WHERE until <= ?", now);
   }
 }

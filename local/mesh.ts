@@ -209,7 +209,7 @@ export async function workersOf({
             EDGE_ADDRESSES: "127.0.0.1",
           },
           kvNamespaces: { SNAPSHOTS: KV },
-          durableObjects: objects(["CONFIG", "FLEET", "COLLECTOR"], { scriptName: "state" }),
+          durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "COLLECTOR"], { scriptName: "state" }),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
         },
       ]

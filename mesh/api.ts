@@ -83,6 +83,25 @@ export type EdgeStatus = EdgeReport & {
   readonly ageMs: number;
 };
 
+/** `GET /v1/breakers`: every circuit of the snapshot in force, by name. */
+export type BreakersResponse = { readonly epoch: number; readonly items: readonly BreakerStatus[] };
+export type BreakerStatus = {
+  readonly circuit: string;
+  /** As the fleet's object has it; `unknown` when the object did not answer. */
+  readonly state: "closed" | "open" | "half-open" | "unknown";
+  /** How long until a probe may go; only while it is not closed. */
+  readonly forMs?: number;
+  /** How often in a row it opened; only while it is not closed, or ramps up. */
+  readonly trips?: number;
+  /** How long ago it closed, while it still ramps up. */
+  readonly closedMs?: number;
+  /** An operator's word goes before the circuit's own. */
+  readonly held?: { readonly to: "open" | "closed"; readonly forMs: number };
+};
+
+/** `POST /v1/breakers`: edges hear of it when they next check in. A `forMs` of 0 lets go. */
+export type Hold = { readonly circuit: string; readonly to: "open" | "closed"; readonly forMs: number };
+
 /** What an edge isolate says of itself when it checks in. */
 export type EdgeReport = {
   /** Random per isolate. */

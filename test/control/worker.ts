@@ -1,3 +1,3 @@
 /** Control and the objects it speaks to as one Worker, so that tests reach storage and evict objects. */
-export { CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+export { BreakerObject, CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
 export { default } from "../../workers/control/index.ts";

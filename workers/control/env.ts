@@ -1,10 +1,11 @@
 import { COLLECTORS } from "../../mesh/telemetry/collector.ts";
-import type { CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+import type { BreakerObject, CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
 
 export type Env = {
   readonly SNAPSHOTS: KVNamespace;
   readonly CONFIG: DurableObjectNamespace<ConfigObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
+  readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   /** `namespace/name` of the Secrets for which the platform holds a certificate, with commas between. */
   readonly CERTIFICATES?: string;

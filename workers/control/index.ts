@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { apply, remove, rollback } from "./apply.ts";
 import { refusalFor } from "./auth.ts";
+import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
 import type { Env } from "./env.ts";
 import { exposition, metrics } from "./metrics.ts";
@@ -22,6 +23,8 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, h
   ["GET", "/v1/edges", edges],
   ["GET", "/v1/snapshot", snapshot],
   ["GET", "/v1/check", check],
+  ["GET", "/v1/breakers", breakers],
+  ["POST", "/v1/breakers", hold],
   ["GET", "/v1/metrics", metrics],
   ["GET", "/metrics", exposition],
 ];

@@ -1,6 +1,6 @@
 /** What callers may send: bodies, queries and conditions are checked here, and every mistake in them is told at once. */
 import { z } from "zod";
-import type { ApplyRequest, DeleteRequest, RollbackRequest } from "../../mesh/api.ts";
+import type { ApplyRequest, DeleteRequest, Hold, RollbackRequest } from "../../mesh/api.ts";
 import type { Problem } from "../../mesh/problem.ts";
 import { GROUPINGS } from "../../mesh/telemetry/query.ts";
 import { Refusal } from "./refusal.ts";
@@ -63,6 +63,16 @@ export const metricsQuery = z.strictObject({
     .pipe(z.array(z.enum(GROUPINGS)))
     .default([]),
 });
+
+/** `name`: a part of the names of circuits. */
+export const breakersQuery = z.strictObject({ name: name.exactOptional() });
+
+/** At most a day: what is forgotten must not stand for ever. */
+export const holdRequest = z.strictObject({
+  circuit: name,
+  to: z.enum(["open", "closed"]),
+  forMs: z.int().min(0).max(86_400_000),
+}) satisfies z.ZodType<Hold>;
 
 export const noQuery = z.strictObject({});
 

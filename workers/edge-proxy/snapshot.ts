@@ -5,7 +5,7 @@
  * refused and reported, and the one in force stays.
  */
 import { hexOf } from "../../mesh/hex.ts";
-import type { EdgeReport, Pointer, SnapshotSource } from "../../mesh/api.ts";
+import type { EdgeReport, Hold, Pointer, SnapshotSource } from "../../mesh/api.ts";
 import { decode } from "../../mesh/snapshot-text.ts";
 import { MAX_SNAPSHOT_BYTES, POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
 import type { Active, Isolate } from "./isolate.ts";
@@ -16,7 +16,7 @@ import { within } from "./within.ts";
 export type Stores = {
   readonly kv: KVNamespace;
   /** A fresh stub a call. */
-  readonly fleet: () => { checkIn(report: EdgeReport): Promise<Pointer> };
+  readonly fleet: () => { checkIn(report: EdgeReport): Promise<Pointer & { readonly holds?: readonly Hold[] }> };
   readonly cache: Cache;
   /** What this deployment calls itself, and the data centre it runs in. */
   readonly name: string;
@@ -104,12 +104,17 @@ async function activate(
   }
 }
 
-async function checkIn({ id, active, refused }: Isolate, { fleet, name, colo }: Stores): Promise<Pointer | undefined> {
+async function checkIn(
+  { id, active, refused, memory }: Isolate,
+  { fleet, name, colo }: Stores,
+): Promise<Pointer | undefined> {
   try {
     const pointer = active?.pointer ?? { epoch: 0, hash: "" };
     const source: SnapshotSource = active?.source ?? "none";
     const report = { id, name, colo, ...pointer, source, ...(refused && { nack: refused }) };
     const reply = await within(fleet().checkIn(report), STORE_MS);
+    const now = Date.now();
+    memory.forced = new Map((reply.holds ?? []).map(({ circuit, to, forMs }) => [circuit, { to, until: now + forMs }]));
     return reply.epoch > 0 ? { epoch: reply.epoch, hash: reply.hash } : undefined;
   } catch {
     // The fleet object is a short cut; KV's pointer says the same, later.
