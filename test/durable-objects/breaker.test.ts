@@ -102,3 +102,20 @@ it("writes nothing for evidence that changes nothing", async () => {
   await circuit.report(failing(2, { failed: 1 }));
   expect(await writes(circuit)).toBe(before);
 });
+
+/** ARCHITECTURE §8.3, by its name. */
+it("While a breaker is half-open, at most the configured number of probes is in flight in the whole fleet; a lost probe's permit expires", async () => {
+  const circuit = fresh();
+  await circuit.report(failing(1, { policy: brief }));
+  const ask = async (from: string) => {
+    const asked = Array.from({ length: 20 }, (_, index) => circuit.probe(asking(`${from}${index}`, { ttlMs: 100 })));
+    return (await Promise.all(asked)).filter(({ granted }) => granted).length;
+  };
+  expect(await ask("a")).toBe(policy.probes);
+  expect(await ask("b")).toBe(0);
+  await evictDurableObject(circuit);
+  // None of them ever comes back: 100 ms that were asked for, and a second's grace.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  expect(await ask("c")).toBe(policy.probes);
+  expect(await ask("d")).toBe(0);
+});
