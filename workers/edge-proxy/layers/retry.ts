@@ -45,10 +45,12 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
       !isOver(call, signal) &&
       mayRepeat(call.request.method, call.covered, failure);
     // What the backend told another call holds for this one too.
-    const inTime = waitMs < timeLeft(call, deadline) && retries.heldUntil <= now() + waitMs;
     const held =
-      may && inTime && (askedMs ?? 0) <= policy.maxRetryAfterMs ? spend(retries.held, policy.budget, now()) : undefined;
+      may && retries.heldUntil <= now() + waitMs && (askedMs ?? 0) <= policy.maxRetryAfterMs
+        ? spend(retries.held, policy.budget, now())
+        : undefined;
     if (!held) return settled(tried, made);
+    if (waitMs >= timeLeft(call, deadline)) return await outOfTime(tried, made, askedMs);
     retries.held = held;
     if (tried instanceof Response) await tried.body?.cancel();
     await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -96,6 +98,16 @@ const LONGEST_HOLD_MS = 300_000;
 
 const timeLeft = ({ outside }: Call, deadline: number | undefined): number =>
   deadline === undefined ? Infinity : deadline - outside.now();
+
+/**
+ * The deadline would end the wait: what it would answer then is answered now. A backend that asked for the wait, and one that was not
+ * reached, say more by their own answer.
+ */
+async function outOfTime(tried: Response | Denied, made: number, askedMs: number | undefined): Promise<Response> {
+  if (!(tried instanceof Response) || askedMs !== undefined) return settled(tried, made);
+  await tried.body?.cancel();
+  throw new Denied({ cause: "deadline-exceeded" });
+}
 
 const isOver = (call: Call, signal: AbortSignal | undefined): boolean =>
   signal?.aborted === true || call.request.signal.aborted;
