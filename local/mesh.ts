@@ -231,6 +231,7 @@ export async function workersOf({
         ZONE: edge.zone ?? "",
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
+        TRUSTED_PROXIES: "0",
         HOST_PRESERVING: JSON.stringify(
           Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),
         ),

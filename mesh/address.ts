@@ -9,15 +9,16 @@ type Reached = { readonly port: number; readonly domain: string };
 /**
  * Host form: `<service>.<namespace>.<mesh domain>`. Path form, for edges with a single hostname: `/~<service>.<namespace>[:port]/…`.
  * The path form does not exist on hosts that a listener names: what a Gateway publishes is what its routes say, nothing else.
- * `isNamed` tells of `routes` whether a listener of the port names the host. The URL's parts are in the platform's form.
+ * `isNamed` tells of `routes` whether a listener of the port names the host. `hostname` is in the URL parser's form, `pathname` in the canonical one.
  */
 export function addressOf<Routes>(
   routes: Routes,
   isNamed: (routes: Routes, port: number, host: string) => boolean,
   { port, domain }: Reached,
-  { hostname, pathname }: { readonly hostname: string; readonly pathname: string },
+  hostname: string,
+  pathname: string,
 ): Address {
-  const host = hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
+  const host = hostOf(hostname);
   if (host.endsWith(domain) && host.at(-domain.length - 1) === ".")
     return { kind: "service", service: host.slice(0, -domain.length - 1), port: undefined, path: pathname };
   if (pathname.startsWith("/~") && !isNamed(routes, port, host)) {
@@ -27,3 +28,6 @@ export function addressOf<Routes>(
   }
   return { kind: "host", host, path: pathname };
 }
+
+/** A name with its last dot and without is one host. */
+export const hostOf = (hostname: string): string => (hostname.endsWith(".") ? hostname.slice(0, -1) : hostname);

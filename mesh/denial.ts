@@ -33,6 +33,7 @@ export type Denial =
   | { readonly cause: "body-not-carried" }
   | { readonly cause: "request-broken" }
   | { readonly cause: "host-invalid" }
+  | { readonly cause: "path-ambiguous" }
   | { readonly cause: "no-snapshot" }
   | { readonly cause: "internal" };
 
@@ -106,6 +107,8 @@ export function answer(denial: Denial): Answer {
       return say(400, denial, "The runtime cannot pass on a GET or HEAD with a body");
     case "host-invalid":
       return say(400, denial, "The Host header is not a host");
+    case "path-ambiguous":
+      return say(400, denial, "The path can be read in more than one way");
     case "request-broken":
       return say(400, denial, "The request's body broke off or was malformed");
     case "no-snapshot":

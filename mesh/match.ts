@@ -4,6 +4,7 @@
  * candidates. A host that has no rule for the request falls through to the next less specific one. Cost grows with the depth
  * of the path, not with the number of routes.
  */
+import type { AmbiguousPaths } from "./canonical-path.ts";
 import { type Pattern, pattern } from "./pattern.ts";
 import type { Candidate, Condition, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";
 
@@ -42,6 +43,8 @@ export type Matcher = {
   /** By port, then by the listener's hostname. */
   readonly listeners: Map<number, Map<string, Hosts>>;
   readonly services: Map<string, { readonly first: PortTables; readonly byPort: Map<number, PortTables> }>;
+  /** What becomes of ambiguous paths, by port and listener's hostname; refused where nothing stands. */
+  readonly paths: ReadonlyMap<string, AmbiguousPaths>;
   /** Compiled when first met: of all patterns, an isolate meets a few. */
   readonly patterns: Map<string, Pattern>;
 };
@@ -50,17 +53,19 @@ type PortTables = { readonly producer: Table; readonly consumers: Map<string, Ta
 /** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all. */
 export function matcher(snapshot: Snapshot, gateway = ""): Matcher {
   const listeners: Matcher["listeners"] = new Map();
+  const paths = new Map<string, AmbiguousPaths>();
   for (const listener of listenersOf(snapshot, gateway)) {
     const hostnames = listeners.get(listener.port) ?? new Map<string, Hosts>();
     hostnames.set(listener.hostname, hostsOf(listener));
     listeners.set(listener.port, hostnames);
+    if (listener.paths) paths.set(`${listener.port} ${listener.hostname}`, listener.paths);
   }
   const services: Matcher["services"] = new Map();
   for (const [name, ports] of Object.entries(snapshot.services)) {
     const tables = ports.map(({ port, table, consumers = {} }) => [port, portTables(table, consumers)] as const);
     if (tables[0]) services.set(name, { first: tables[0][1], byPort: new Map(tables) });
   }
-  return { rules: snapshot.rules, listeners, services, patterns: new Map() };
+  return { rules: snapshot.rules, listeners, services, paths, patterns: new Map() };
 }
 
 /** For each port and hostname the listener of `gateway` alone, or else the merged one; `""` is an edge of all Gateways. */
@@ -101,6 +106,12 @@ export function matchHost(matcher: Matcher, port: number, host: string, subject:
   // The most specific listener has the request to itself, whether or not it has a route for it.
   const listener = listenerOf(matcher, port, host);
   return listener && matchHosts(matcher, listener.hosts, host, subject);
+}
+
+/** What the listener that covers a host says of ambiguous paths; they are refused where there is none, as on services' own addresses. */
+export function ambiguousPathsOf(matcher: Matcher, port: number, host: string): AmbiguousPaths {
+  const listener = matcher.paths.size === 0 ? undefined : listenerOf(matcher, port, host);
+  return (listener && matcher.paths.get(`${port} ${listener.hostname}`)) ?? "refuse";
 }
 
 /** True when a listener's hostname covers the host; a listener for any host names none. */

@@ -39,6 +39,7 @@ export function decode(text: string): Snapshot {
   for (const listener of listeners) {
     check(isRecord(listener) && isPort(listener.port) && typeof listener.hostname === "string", "a listener");
     check(isRecord(listener.hosts), "a listener's hosts");
+    check([undefined, "resolve", "keep"].includes(listener.paths as string), "a listener's paths");
     check(isTexts(listener.gateways), "a listener's Gateways");
     for (const table of Object.values(listener.hosts)) checkTable(table, rules.length, patterns);
   }

@@ -6,6 +6,7 @@
 import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
+import type { AmbiguousPaths } from "./canonical-path.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Retry } from "./policies/retry.ts";
@@ -35,6 +36,8 @@ export type Listener = {
   readonly port: number;
   /** `shop.example`, `*.example`, or empty for any host. */
   readonly hostname: string;
+  /** What becomes of ambiguous paths; absent where they are refused. Where Gateways differ, the strictest holds. */
+  readonly paths?: Exclude<AmbiguousPaths, "refuse">;
   /** By the hostname that routes gave, intersected with the listener's: exact, `*.suffix` or empty. */
   readonly hosts: Readonly<Record<string, RouteTable>>;
 };

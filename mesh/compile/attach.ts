@@ -138,7 +138,10 @@ function allows(model: Model, { owner, listener }: ListenerFact, route: Item<"HT
 /** What policies may target on the way to a route, least specific first. */
 export function policyTargets(attachment: Attachment): Target[] {
   if (attachment.kind === "service") return [{ kind: "Service", ...nameOf(attachment.service) }];
-  const { gateway, owner, listener } = attachment.at;
+  return listenerTargets(attachment.at);
+}
+
+export function listenerTargets({ gateway, owner, listener }: ListenerFact): Target[] {
   const target: Target = { kind: owner.kind, ...nameOf(owner) };
   return [
     ...(owner === gateway ? [] : [{ kind: "Gateway", ...nameOf(gateway) }]),

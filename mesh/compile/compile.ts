@@ -7,13 +7,14 @@ import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
 import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
 import { encode } from "../snapshot-text.ts";
-import { attachments, type ParentFact, policyTargets } from "./attach.ts";
+import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
 import { type Listeners, listeners, reportListeners } from "./listeners.ts";
 import { type Item, type Model, model } from "./model.ts";
+import { ambiguousPaths, reportPathSections } from "./paths.ts";
 import { policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
 import { reportUncarriedFields } from "./uncarried-fields.ts";
@@ -49,6 +50,7 @@ export function compile(resources: readonly Resource[]): Compiled {
   reportUncarriedFields(from);
   reportListeners(from, found);
   reportConditions(from);
+  reportPathSections(from);
   const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,
@@ -74,10 +76,12 @@ function tables(
   const atServices = new Map<string, ServiceBuilder>();
 
   // A listener without routes still has its hostname to itself: a request for it must not fall to a wider one.
-  for (const { gateway, listener, refusal } of found.all) {
-    const { port, hostname = "" } = listener;
-    if (!refusal)
-      upsert(atListeners, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname)).of(titleOf(gateway));
+  for (const fact of found.all) {
+    const { port, hostname = "" } = fact.listener;
+    if (fact.refusal) continue;
+    const builder = upsert(atListeners, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname));
+    builder.of(titleOf(fact.gateway));
+    builder.readsPaths(ambiguousPaths(compiling.policies, listenerTargets(fact)));
   }
 
   // Routes come oldest first, which is the order that decides between equals.

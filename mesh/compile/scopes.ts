@@ -1,9 +1,12 @@
 /** Route tables by who sees them: a listener's by Gateway, a Service's by the caller's namespace. */
 import { compareText } from "../problem.ts";
+import type { AmbiguousPaths } from "../canonical-path.ts";
 import type { Listener, RouteTable, ServicePort } from "../snapshot.ts";
 import { type Placed, TableBuilder } from "./table.ts";
 
 type Hosts = Map<string, TableBuilder>;
+
+const STRICTEST: readonly AmbiguousPaths[] = ["refuse", "resolve", "keep"];
 
 /** One port and hostname, which several Gateways may have. Routes are added oldest first, whatever their Gateways. */
 export class ListenerBuilder {
@@ -11,6 +14,7 @@ export class ListenerBuilder {
   readonly hostname: string;
   readonly #merged: Hosts = new Map();
   readonly #gateways = new Map<string, Hosts>();
+  #paths: AmbiguousPaths = "keep";
 
   constructor(port: number, hostname: string) {
     this.port = port;
@@ -22,16 +26,23 @@ export class ListenerBuilder {
     return upsert(this.#gateways, gateway, () => new Map());
   }
 
+  /** Of several that are said the strictest holds. */
+  readsPaths(ambiguous: AmbiguousPaths): void {
+    if (STRICTEST.indexOf(ambiguous) < STRICTEST.indexOf(this.#paths)) this.#paths = ambiguous;
+  }
+
   add(gateway: string, hostname: string, placed: readonly Placed[]): void {
     for (const hosts of [this.#merged, this.of(gateway)]) upsert(hosts, hostname, () => new TableBuilder()).add(placed);
   }
 
   build(): Listener[] {
     const { port, hostname } = this;
+    const paths = this.#paths;
     const listener = (gateways: readonly string[], hosts: Hosts): Listener => ({
       port,
       hostname,
       gateways,
+      ...(paths !== "refuse" && { paths }),
       hosts: built(hosts),
     });
     const gateways = [...this.#gateways].toSorted(([a], [b]) => compareText(a, b));

@@ -7,7 +7,8 @@ import { listenersOf, type Subject } from "../match.ts";
 import { CARRIED_METHODS } from "../methods.ts";
 import { type Holding, holdings, type Origin, originOf } from "./holding.ts";
 import { type Answer, answerOf, denied, type Share, sharesOf, summary } from "./onward.ts";
-import { type Considered, type Entry, nearest, type PassedOver, type Reached, route } from "./routing.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { type Considered, type Entry, isAmbiguous, nearest, type PassedOver, type Reached, route } from "./routing.ts";
 
 export type Asked = Omit<Subject, "path"> &
   Entry & {
@@ -45,9 +46,7 @@ export function explain(compiled: Compiled, asked: Asked, limit: number): Explan
   const base = { reached, passedOver: told.map(named), omitted: passedOver.length - told.length };
   const nothing = { policies: [], layers: [], shares: [] };
   // Refused before anything is decided about it, and told all the same what its rule would be.
-  const refusal = CARRIED_METHODS.has(asked.method)
-    ? undefined
-    : denied({ cause: "method-not-carried" }, `the runtime cannot pass ${asked.method} on`);
+  const refusal = refusalOf(snapshot, asked);
   if (!taker)
     return { ...base, ...nothing, answer: refusal ?? denied({ cause: "no-route" }, whyNone(compiled, reached, asked)) };
   const rule = snapshot.rules[taker.candidate.rule]!;
@@ -63,6 +62,17 @@ export function explain(compiled: Compiled, asked: Asked, limit: number): Explan
     shares: sharesOf(snapshot, rule, got),
     ...(answer && { answer }),
   };
+}
+
+function refusalOf(snapshot: Snapshot, asked: Asked): Answer | undefined {
+  if (!CARRIED_METHODS.has(asked.method))
+    return denied({ cause: "method-not-carried" }, `the runtime cannot pass ${asked.method} on`);
+  if (isAmbiguous(snapshot, asked))
+    return denied(
+      { cause: "path-ambiguous" },
+      "the path has more than one reading, and its listener refuses such paths",
+    );
+  return undefined;
 }
 
 function whyNone({ snapshot }: Compiled, reached: Reached, { port, gateway }: Asked): string {

@@ -1,5 +1,6 @@
 /** Which rule takes a request, and which come before it and do not. */
-import { type Address, addressOf } from "../address.ts";
+import { type Address, addressOf, hostOf } from "../address.ts";
+import { canonicalPath } from "../canonical-path.ts";
 import { allOf, type Failure, failureOf, listenerFor, namesOf } from "../candidates.ts";
 import type { Placed } from "../compile/table.ts";
 import { listenersOf, type Subject } from "../match.ts";
@@ -66,11 +67,20 @@ export function route(snapshot: Snapshot, entry: Entry, asked: Omit<Subject, "pa
 
 /** As the edge reads it; `service.namespace` itself is also taken for a service's address, where no listener names such a host. */
 function addressIn({ services }: Snapshot, listeners: readonly Listener[], entry: Entry): Address {
-  const address = addressOf(listeners, isNamed, entry, entry);
+  const address = addressOf(listeners, isNamed, entry, entry.hostname, canonicalIn(listeners, entry) ?? entry.pathname);
   if (address.kind === "service" || isNamed(listeners, entry.port, address.host)) return address;
   if (!Object.hasOwn(services, address.host)) return address;
   return { kind: "service", service: address.host, port: entry.urlPort, path: address.path };
 }
+
+/** As the edge spells it; undefined where it refuses the path. */
+function canonicalIn(listeners: readonly Listener[], { port, hostname, pathname }: Entry): string | undefined {
+  return canonicalPath(pathname, false, listenerFor(listeners, port, hostOf(hostname))?.paths ?? "refuse");
+}
+
+/** Whether the edge refuses the path before it has looked for a route. */
+export const isAmbiguous = (snapshot: Snapshot, entry: Entry): boolean =>
+  canonicalIn(listenersOf(snapshot, entry.gateway), entry) === undefined;
 
 const isNamed = (listeners: readonly Listener[], port: number, host: string): boolean =>
   (listenerFor(listeners, port, host)?.hostname ?? "") !== "";

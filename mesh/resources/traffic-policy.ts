@@ -4,6 +4,7 @@ import { targetReference } from "./parts.ts";
 import { breaker } from "./traffic/breaker.ts";
 import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
+import { path } from "./traffic/path.ts";
 import { outlierEjection } from "./traffic/outlier-ejection.ts";
 import { timeouts } from "./traffic/timeouts.ts";
 
@@ -21,6 +22,7 @@ export const trafficPolicy = defineKind(
     spec: z.strictObject({
       targetRefs: z.array(targetReference).min(1).max(16),
       timeouts: timeouts.optional(),
+      path: path.optional(),
       retry: retry.optional(),
       breaker: breaker.optional(),
       loadBalancing: loadBalancing.optional(),

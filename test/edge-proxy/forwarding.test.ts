@@ -3,10 +3,10 @@ import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { cleanResponse, isLooping, requestHeaders } from "../../workers/edge-proxy/forwarding.ts";
 
 /** What an upstream is sent for a request with these headers. */
-function sent(headers: Record<string, string>, client = "192.0.2.1", url = "https://shop.example/a"): Headers {
+function sent(headers: Record<string, string>, client = "192.0.2.1", trustedProxies = 0): Headers {
   // Node's Request drops some names that a Worker is given; a bare object with Headers does not.
-  const scheme = url.startsWith("https") ? "https" : "http";
-  return requestHeaders({ headers: new Headers(headers) } as Request, new URL(url), { client, scheme });
+  const caller = { client, scheme: "https", trustedProxies } as const;
+  return requestHeaders({ headers: new Headers(headers) } as Request, new URL("https://shop.example/a"), caller);
 }
 
 describe("towards the upstream", () => {
@@ -48,18 +48,29 @@ describe("towards the upstream", () => {
     expect([headers.get("x-forwarded-for"), headers.get("forwarded")]).toEqual([forwardedFor, forwarded]);
   });
 
-  it("earlier hops keep their place, and what callers claim of host and protocol does not", () => {
+  it("what callers claim of hosts, protocols, addresses and certificates does not go", () => {
     const headers = sent({
       "x-forwarded-for": "203.0.113.9",
       forwarded: "for=203.0.113.9",
       via: "1.0 fred",
       "x-forwarded-host": "evil",
       "x-forwarded-proto": "gopher",
+      "x-forwarded-client-cert": "By=spiffe://a",
     });
-    expect(headers.get("x-forwarded-for")).toBe("203.0.113.9, 192.0.2.1");
-    expect(headers.get("forwarded")).toBe('for=203.0.113.9, for=192.0.2.1;host="shop.example";proto=https');
+    expect(headers.get("x-forwarded-for")).toBe("192.0.2.1");
+    expect(headers.get("forwarded")).toBe('for=192.0.2.1;host="shop.example";proto=https');
     expect(headers.get("via")).toBe("1.0 fred, 1.1 selvedge");
     expect([headers.get("x-forwarded-host"), headers.get("x-forwarded-proto")]).toEqual(["shop.example", "https"]);
+    expect(headers.has("x-forwarded-client-cert")).toBe(false);
+  });
+
+  it.each([
+    ["6.6.6.6, 203.0.113.9", 0, "192.0.2.1"],
+    ["6.6.6.6, 203.0.113.9", 1, "203.0.113.9, 192.0.2.1"],
+    ["6.6.6.6, 203.0.113.9", 2, "6.6.6.6, 203.0.113.9, 192.0.2.1"],
+    ["6.6.6.6, 203.0.113.9", 9, "6.6.6.6, 203.0.113.9, 192.0.2.1"],
+  ])("of X-Forwarded-For: %s, %i trusted proxies leave %s", (value, trusted, forwarded) => {
+    expect(sent({ "x-forwarded-for": value }, "192.0.2.1", trusted).get("x-forwarded-for")).toBe(forwarded);
   });
 });
 

@@ -29,6 +29,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "method-not-carried": [{ cause: "method-not-carried" }, 501],
   "body-not-carried": [{ cause: "body-not-carried" }, 400],
   "host-invalid": [{ cause: "host-invalid" }, 400],
+  "path-ambiguous": [{ cause: "path-ambiguous" }, 400],
   "request-broken": [{ cause: "request-broken" }, 400],
   "no-snapshot": [{ cause: "no-snapshot" }, 503, "1"],
   internal: [{ cause: "internal" }, 500],

@@ -16,6 +16,8 @@ export type Vars = {
   readonly LISTENER_SCHEME: string;
   /** The namespace whose workloads alone call this deployment; empty when callers are not told apart. */
   readonly CALLER: string;
+  /** How many proxies in front of this deployment append to X-Forwarded-For; what callers before them say of it is dropped. */
+  readonly TRUSTED_PROXIES: string;
   /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
   readonly HOST_PRESERVING: string;
   /** A secret, the same for all edges of the mesh. Absent where none was set. */
@@ -34,6 +36,7 @@ export type Deployment = {
 export function deploymentOf(vars: Vars): Deployment {
   const { MESH_DOMAIN: domain, CALLER: caller, CLIENT_ADDRESS: address } = vars;
   const port = Number(vars.LISTENER_PORT);
+  const trustedProxies = Number(vars.TRUSTED_PROXIES) || 0;
   const isAddress = /^[\d.]+$|:/.test(address);
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
@@ -46,6 +49,7 @@ export function deploymentOf(vars: Vars): Deployment {
         port: port || Number(url.port) || DEFAULT_PORT[scheme],
         caller,
         domain,
+        trustedProxies,
         client: isAddress ? address : (headers.get(address) ?? ""),
       };
     },

@@ -3,6 +3,7 @@
  * the hop-by-hop headers from outgoing requests and none from responses; here all of them go, in both directions.
  */
 
+import type { Ingress } from "./ingress.ts";
 import { MESH_HEADERS, TRAVELLING_HEADERS } from "../../mesh/headers.ts";
 
 /**
@@ -19,6 +20,8 @@ const NEVER_PASSED_ON: readonly string[] = [
   "trailer",
   "transfer-encoding",
   "expect",
+  // Who a client is, its TLS terminator says, or the edge: never the client.
+  "x-forwarded-client-cert",
   ...Object.values(MESH_HEADERS),
 ];
 
@@ -32,20 +35,32 @@ export function isLooping(request: Headers): boolean {
   return via !== null && via.split(",").filter((hop) => hop.trim() === VIA).length >= MAX_PASSES;
 }
 
-type Caller = { readonly client: string; readonly scheme: string };
+type Caller = Pick<Ingress, "client" | "scheme" | "trustedProxies">;
 
 /** Headers for the upstream. `client` is the address of the peer that called us, or empty when it is not known. */
-export function requestHeaders(request: Request, url: URL, { client, scheme }: Caller): Headers {
+export function requestHeaders(request: Request, url: URL, { client, scheme, trustedProxies }: Caller): Headers {
   const headers = new Headers(request.headers);
   const upgrade = headers.get("upgrade");
   clean(headers);
   if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
   headers.append("via", VIA);
+  // What stands before our own proxies' elements a caller has written, and who reads the first one would take it at its word.
+  keepLast(headers, "x-forwarded-for", trustedProxies);
   if (client !== "") headers.append("x-forwarded-for", client);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", scheme);
-  headers.append("forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${scheme}`);
+  // Few proxies write this one: what came of it is the caller's, however many are trusted.
+  headers.set("forwarded", `for=${nodeOf(client)};host="${url.host}";proto=${scheme}`);
   return headers;
+}
+
+/** Each proxy appends one element. */
+function keepLast(headers: Headers, name: string, count: number): void {
+  const value = headers.get(name);
+  if (value === null) return;
+  const elements = value.split(",");
+  if (count === 0) headers.delete(name);
+  else if (elements.length > count) headers.set(name, elements.slice(-count).join(",").trim());
 }
 
 /** Takes from `headers`, which came from an upstream, what was meant for us alone. */

@@ -10,4 +10,6 @@ export type Ingress = {
   readonly caller: string;
   /** The peer's address, or empty where the runtime does not tell. */
   readonly client: string;
+  /** How many proxies in front of the edge are ours, and tell the truth about whoever called them. */
+  readonly trustedProxies: number;
 };

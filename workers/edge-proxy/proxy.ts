@@ -2,11 +2,20 @@
  * The hub: a request's whole path on one screen. Match, then the rule's stack of layers, then a backend's, then upstream.
  * A proxy belongs to one snapshot and holds no request's data, so that a request keeps one configuration to its end.
  */
-import { type Address, addressOf } from "../../mesh/address.ts";
+import { type Address, addressOf, hostOf } from "../../mesh/address.ts";
 import type { Pointer } from "../../mesh/api.ts";
+import { canonicalPath, isPlain } from "../../mesh/canonical-path.ts";
 import { answer, type Denial } from "../../mesh/denial.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
-import { isNamed, type Match, matcher, matchHost, type Matcher, matchService } from "../../mesh/match.ts";
+import {
+  ambiguousPathsOf,
+  isNamed,
+  type Match,
+  matcher,
+  matchHost,
+  type Matcher,
+  matchService,
+} from "../../mesh/match.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/weighted.ts";
@@ -47,7 +56,8 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
     begin(outside.memory.recorder);
     try {
       refuseUncarried(request);
-      const address = addressOf(routes, isNamed, ingress, url);
+      const path = pathOf(routes, ingress, request, url);
+      const address = addressOf(routes, isNamed, ingress, url.hostname, path);
       const match = find(routes, ingress, address, request, url);
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
@@ -59,7 +69,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
         search: url.search,
         host: url.host,
         prefix: match.prefix,
-        folder: before(url.pathname, address.path) + match.folder,
+        folder: before(path, address.path) + match.folder,
         place: {},
         backend: "",
         tried: NONE,
@@ -95,6 +105,16 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
 }
 
 const NONE: readonly number[] = [];
+/** The one spelling of the path, for every decision and for the upstream. Whose listener reads it is known by the host alone. */
+function pathOf(routes: Matcher, { port }: Ingress, { url: whole }: Request, { hostname, pathname }: URL): string {
+  // The parser has made slashes of them; what is behind a question mark is none of the path.
+  const backslash = whole.indexOf("\\");
+  const backslashes = backslash !== -1 && !whole.slice(0, backslash).includes("?");
+  if (!backslashes && isPlain(pathname)) return pathname;
+  const path = canonicalPath(pathname, backslashes, ambiguousPathsOf(routes, port, hostOf(hostname)));
+  if (path === undefined) throw new Denied({ cause: "path-ambiguous" });
+  return path;
+}
 
 /** What stands before `path` in the caller's own: the service's name, in path form. */
 const before = (whole: string, path: string): string =>
