@@ -34,6 +34,12 @@ describe("towards the upstream", () => {
     expect([gone.filter((name) => headers.has(name)), headers.get("x-three")]).toEqual([[], "3"]);
   });
 
+  it("a trace that Connection names goes all the same", () => {
+    expect(sent({ connection: "traceparent, x-one", traceparent: "00-1", "x-one": "1" }).get("traceparent")).toBe(
+      "00-1",
+    );
+  });
+
   it("an upgrade goes for WebSocket alone", () => {
     expect(sent({ connection: "upgrade", upgrade: "WebSocket" }).get("upgrade")).toBe("WebSocket");
     expect(sent({ connection: "upgrade", upgrade: "h2c" }).has("upgrade")).toBe(false);

@@ -25,6 +25,9 @@ const NEVER_PASSED_ON: readonly string[] = [
   ...Object.values(MESH_HEADERS),
 ];
 
+/** Upgrades have rules of their own; a trace goes end to end, and who names it in Connection would only cut it. */
+const NEVER_NAMED: ReadonlySet<string> = new Set(["upgrade", "traceparent", "tracestate"]);
+
 /** Legitimate chains are short, and only a caller that copies Via makes them longer; a loop passes any number. */
 const MAX_PASSES = 8;
 const VIA = "1.1 selvedge";
@@ -76,7 +79,7 @@ function clean(headers: Headers): void {
     for (const name of named.split(",")) {
       const option = name.trim().toLowerCase();
       // `close`, and things that are no header name at all, would make `delete` throw.
-      if (option !== "upgrade" && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
+      if (!NEVER_NAMED.has(option) && /^[\w!#$%&'*+.^`|~-]+$/.test(option)) headers.delete(option);
     }
   for (const name of NEVER_PASSED_ON) headers.delete(name);
 }

@@ -56,6 +56,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
     begin(outside.memory.recorder);
     try {
       refuseUncarried(request);
+      if (endsHere(request)) return noFurther();
       const path = pathOf(routes, ingress, request, url);
       const address = addressOf(routes, isNamed, ingress, url.hostname, path);
       const match = find(routes, ingress, address, request, url);
@@ -63,7 +64,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
       seen.rule = match.rule;
       const call: Call = {
         request,
-        body: request.body,
+        body: hasBody(request) ? request.body : null,
         headers: requestHeaders(request, url, ingress),
         path: address.path,
         search: url.search,
@@ -120,14 +121,26 @@ function pathOf(routes: Matcher, { port }: Ingress, { url: whole }: Request, { h
 const before = (whole: string, path: string): string =>
   whole.endsWith(path) ? whole.slice(0, whole.length - path.length) : whole;
 
+/** RFC 9110 §7.6.2: with no forward left, whoever has the request is the one who answers it. TRACE is refused anyway. */
+const endsHere = ({ method, headers }: Request): boolean =>
+  method === "OPTIONS" && headers.get("max-forwards")?.trim() === "0";
+
+const noFurther = (): Response =>
+  new Response(null, { status: 204, headers: { allow: Array.from(CARRIED_METHODS).join(", ") } });
+
 /** What fetch could not send on is refused before anything is decided about it. */
-function refuseUncarried({ method, body, headers }: Request): void {
+function refuseUncarried(request: Request): void {
+  const { method, headers } = request;
   if (!CARRIED_METHODS.has(method)) throw new Denied({ cause: "method-not-carried" });
-  if (body !== null && (method === "GET" || method === "HEAD")) throw new Denied({ cause: "body-not-carried" });
+  if ((method === "GET" || method === "HEAD") && hasBody(request)) throw new Denied({ cause: "body-not-carried" });
   // The runtime makes the URL of whatever stands there: a part of it would become the path that is routed and sent on.
   if (/[/?#@\\]/.test(headers.get("host") ?? "")) throw new Denied({ cause: "host-invalid" });
   if (isLooping(headers)) throw new Denied({ cause: "loop-detected" });
 }
+
+/** The runtime has a body for `Content-Length: 0` too, with which it would not send a GET on. */
+const hasBody = ({ body, method, headers }: Request): boolean =>
+  body !== null && !((method === "GET" || method === "HEAD") && headers.get("content-length") === "0");
 
 function find(
   routes: Matcher,

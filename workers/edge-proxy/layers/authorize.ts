@@ -10,11 +10,22 @@ export const authorize: MakeLayer<"authorize"> = ({ groups }) => {
   const decide = authorizer(groups);
   return (next) => (call) => {
     const refused = decide(call, (finding) => tell(call, finding));
-    if (!refused) return next(call);
+    if (!refused) {
+      dropUnderscores(call.headers);
+      return next(call);
+    }
     tell(call, refused);
     return Promise.reject(new Denied({ cause: "forbidden" }));
   };
 };
+
+/**
+ * A server that makes variables of header names (CGI, WSGI) takes `x_role` for `x-role`, which a policy may have looked at. Where nothing
+ * is authorized nothing is decided by a header either, and nobody pays for looking at every name.
+ */
+function dropUnderscores(headers: Headers): void {
+  for (const name of Array.from(headers.keys())) if (name.includes("_")) headers.delete(name);
+}
 
 /** Counted, and written to the log as JSON: how often since the last line, with the newest call as the example. */
 function tell({ request, path, host, client, identity, outside }: Call, finding: Finding): void {
