@@ -1,13 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   type Bucket,
-  full,
-  isFull,
-  lease,
+  fullAt,
+  fullBucket,
+  lend,
   type LeaseReply,
   type LeaseRequest,
-  type Limit,
-} from "../mesh/policies/rate-limit.ts";
+  type Reserve,
+  reserveFor,
+  resize,
+  restored,
+} from "../mesh/policies/rate-limit-bucket.ts";
+import { capacityOf, type Limit } from "../mesh/policies/rate-limit.ts";
 
 export type BucketRequest = LeaseRequest & {
   /** The configuration epoch that the isolate runs, and the limit as that epoch has it. */
@@ -18,40 +22,57 @@ export type BucketRequest = LeaseRequest & {
 /** The lease, and the newest configuration epoch that any isolate has named. */
 export type BucketReply = LeaseReply & { readonly epoch: number };
 
-type Stored = { readonly bucket: Bucket; readonly epoch: number };
+type Stored = { readonly reserve: Reserve; readonly limit: Limit; readonly epoch: number };
 
-const KEY = "bucket";
+const KEY = "reserve";
 /** A bucket that has been full for so long is forgotten: a limit by client leaves one object behind for each. */
 const IDLE_MS = 60_000;
 
-/** One bucket: a limit for one key. It stores every lease before it answers, so that a restart forgets none. */
+/**
+ * One bucket: a limit for one key. Leases live in memory; storage holds a bound of what has been lent, with room for a second,
+ * so that one write a second is enough and a restart forgets none.
+ */
 export class RateLimitObject extends DurableObject {
   // Read back on start: an idle object is evicted, and its memory with it.
   #stored: Stored | undefined = this.ctx.storage.kv.get<Stored>(KEY);
+  #bucket: Bucket | undefined = this.#stored && bucketOf(this.#stored);
+  #epoch = this.#stored?.epoch ?? 0;
+  #limit: Limit | undefined = this.#stored?.limit;
 
-  /** Leases tokens to an isolate. A message that arrives twice gets the same reply. */
+  /** Lends to an isolate. A message that arrives twice gets the same reply. */
   async lease({ epoch, limit, ...message }: BucketRequest): Promise<BucketReply> {
     const now = Date.now();
     // For its side effect: only on touching storage is an instance stopped that another has taken over from.
     this.ctx.storage.kv.get(KEY);
-    const before = this.#stored;
+    const bucket = (this.#bucket ??= fullBucket(capacityOf(limit), now));
     // An isolate that lags behind must not bring back the limit that it still has.
-    const current = before && epoch < before.epoch ? before.bucket.limit : limit;
-    const { state, reply } = lease(before?.bucket ?? full(limit, now), message, current, now);
-    this.#stored = { bucket: state, epoch: Math.max(epoch, before?.epoch ?? 0) };
-    // A refusal is not worth a write: forgetting it takes the bucket back to a state with no more tokens to lease.
-    if (reply.tokens > 0) this.ctx.storage.kv.put(KEY, this.#stored);
-    if (!before) await this.ctx.storage.setAlarm(now + IDLE_MS);
-    return { ...reply, epoch: this.#stored.epoch };
+    if (epoch > this.#epoch || !this.#limit) {
+      if (this.#limit && JSON.stringify(limit) !== JSON.stringify(this.#limit)) resize(bucket, capacityOf(limit), now);
+      this.#limit = limit;
+      this.#epoch = epoch;
+    }
+    const reply = lend(bucket, message, now);
+    const reserve = reserveFor(bucket, this.#stored?.reserve, reply, now);
+    if (reserve) {
+      if (!this.#stored) await this.ctx.storage.setAlarm(now + IDLE_MS);
+      this.#stored = { reserve, limit: this.#limit, epoch: this.#epoch };
+      this.ctx.storage.kv.put(KEY, this.#stored);
+    }
+    return { ...reply, epoch: this.#epoch };
   }
 
   /** Clears up after the last lease: deletes a bucket that is full and idle, or looks again later. */
   override async alarm(): Promise<void> {
     const now = Date.now();
-    const bucket = this.#stored?.bucket;
-    if (bucket && (now - bucket.at < IDLE_MS || !isFull(bucket, now)))
-      return this.ctx.storage.setAlarm(Math.max(now, bucket.at) + IDLE_MS);
-    this.#stored = undefined;
+    const stored = this.ctx.storage.kv.get<Stored>(KEY);
+    if (stored) {
+      const idleAt = fullAt(capacityOf(stored.limit), stored.reserve) + IDLE_MS;
+      if (now < idleAt) return this.ctx.storage.setAlarm(Math.max(idleAt, now + IDLE_MS));
+    }
+    this.#stored = this.#bucket = this.#limit = undefined;
+    this.#epoch = 0;
     await this.ctx.storage.deleteAll();
   }
 }
+
+const bucketOf = ({ reserve, limit }: Stored): Bucket => restored(capacityOf(limit), reserve, Date.now());

@@ -1,65 +1,82 @@
+/**
+ * The invariant (ARCHITECTURE §8.2): in EVERY window, admitted <= burst + rate x window; with an overdraft, burst + overdraft + rate x
+ * window. After every message sum of rates <= rate and level + sum of what may be held <= burst.
+ * Runs: isolates whose clocks differ and drift, that forget and are replaced; messages lost, late and repeated; objects restarted
+ * from what they stored; instances that go on answering after they were replaced; regions between isolates and the root.
+ */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Bucket, full, isFull, lease, type Limit } from "../../../mesh/policies/rate-limit.ts";
+import { type Scenario, simulate } from "../../simulation/limits/simulate.ts";
 
-const limit: Limit = { requests: 10, windowMs: 1000, burst: 20 };
-const from = (holder: string, seq: number, over = {}) => ({ holder, seq, spent: 0, held: 0, want: 1, ...over });
-const granted = (state: Bucket, message: ReturnType<typeof from>, now: number, by = limit) =>
-  lease(state, message, by, now);
+const optional = (value: fc.Arbitrary<number>) => fc.option(value, { nil: undefined });
+const scenario = (overdraft: fc.Arbitrary<number>): fc.Arbitrary<Scenario> =>
+  fc
+    .record({
+      seed: fc.nat(),
+      isolates: fc.integer({ min: 1, max: 30 }),
+      rate: fc.integer({ min: 1, max: 300 }),
+      burst: fc.integer({ min: 1, max: 300 }),
+      overdraft,
+      load: fc.constantFrom(0.3, 0.9, 1.5, 3),
+      skew: fc.constantFrom(0, 0.8, 1.2),
+      roundTripMs: fc.constantFrom(2, 60, 250),
+      loss: fc.constantFrom(0, 0.01, 0.2),
+      duplicates: fc.constantFrom(0, 0.2),
+      restartEveryMs: optional(fc.integer({ min: 300, max: 6000 })),
+      zombie: fc.constantFrom(0, 0.5),
+      forgetEveryMs: optional(fc.integer({ min: 500, max: 10_000 })),
+      drift: fc.constantFrom(0, 0.01),
+      regions: fc.constantFrom(0, 0, 3),
+      bursts: fc.constantFrom(undefined, { times: 10, everyMs: 2000 }),
+    })
+    .map(({ restartEveryMs, forgetEveryMs, bursts, ...rest }) => ({
+      ...rest,
+      seconds: 8,
+      warmUpSeconds: 0,
+      check: true,
+      ...(restartEveryMs !== undefined && { restartEveryMs }),
+      ...(forgetEveryMs !== undefined && { forgetEveryMs }),
+      ...(bursts && { bursts }),
+    }));
 
-describe("a lease", () => {
-  it.each([
-    [20, 100, 10],
-    [20, 3, 3],
-    [20, 0.2, 1],
-    [3, 100, 1],
-    [1.9, 100, 1],
-    [0.9, 100, 0],
-  ])("from a level of %d for %d is of %d tokens", (level, want, tokens) => {
-    const { reply, state } = granted({ ...full(limit, 0), level }, from("a", 1, { want }), 0);
-    expect([reply.tokens, state.level]).toEqual([tokens, level - tokens]);
-  });
-
-  it("says with a refusal when the next token is due", () => {
-    const empty = { ...full(limit, 0), level: 0.25 };
-    expect(granted(empty, from("a", 1), 0).reply).toMatchObject({ tokens: 0, retryAfterMs: 75 });
-    // What is out leaves no room to refill: only its end does.
-    const one: Limit = { requests: 10, windowMs: 1000, burst: 1 };
-    const { state } = granted(full(one, 0), from("a", 1), 0, one);
-    expect(granted(state, from("b", 1), 300, one).reply).toMatchObject({ tokens: 0, retryAfterMs: 900, peers: 2 });
-    expect(granted(state, from("b", 1), 1199, one).reply.tokens).toBe(0);
-    expect(granted(state, from("b", 1), 1200, one).reply.tokens).toBe(1);
-  });
-
-  it("takes back what its holder was given and neither spent nor kept", () => {
-    const first = granted(full(limit, 0), from("a", 1, { want: 10 }), 0).state;
-    const { state, reply } = granted(first, from("a", 2, { spent: 3, held: 2, want: 1 }), 0);
-    expect(reply).toMatchObject({ tokens: 1, kept: 2 });
-    // 20 - 3 spent - 2 kept - 1 new
-    expect(state.level).toBe(14);
-  });
-
-  it("does not prolong tokens that it has written off", () => {
-    const first = granted(full(limit, 0), from("a", 1, { want: 10 }), 0).state;
-    expect(granted(first, from("a", 2, { held: 10 }), 1100).reply.kept).toBe(0);
-  });
-
-  it("repeats itself to a repeated message, and gives nothing to an overtaken one", () => {
-    const one = granted(full(limit, 0), from("a", 1, { want: 4 }), 0);
-    expect(granted(one.state, from("a", 1, { want: 4 }), 500)).toEqual({ state: one.state, reply: one.reply });
-    const two = granted(one.state, from("a", 2, { held: 4, want: 2 }), 500);
-    const late = granted(two.state, from("a", 1, { want: 4 }), 600);
-    expect([late.state, late.reply.tokens, late.reply.kept]).toEqual([two.state, 0, 0]);
-  });
-
-  it("of a limit that was lowered leaves no more than the new burst", () => {
-    const low = { ...limit, burst: 5 };
-    const { state, reply } = granted(full(limit, 0), from("a", 1, { want: 99 }), 0, low);
-    expect([reply.tokens, state.level]).toEqual([2, 3]);
-  });
+it("Strict limits never over-admit", () => {
+  fc.assert(
+    fc.property(scenario(fc.constant(0)), (run) => {
+      const { excess, broken } = simulate(run);
+      expect({ excess, broken }).toEqual({ excess: 0, broken: 0 });
+    }),
+    { numRuns: 250 },
+  );
 });
 
-it("is full again, and may be forgotten, once its leases have lapsed and it has refilled", () => {
-  const { state } = granted(full(limit, 0), from("a", 1, { want: 10 }), 0);
-  // The level of 10 has room for ten more only when the lease ends, at 1100.
-  expect([isFull(state, 1099), isFull(state, 2099), isFull(state, 2100)]).toEqual([false, false, true]);
+it("Bounded limits over-admit by their overdraft at most", () => {
+  fc.assert(
+    fc.property(scenario(fc.constantFrom(0.1, 0.5)), (run) => {
+      const { excess } = simulate(run);
+      expect(excess).toBeLessThanOrEqual(run.burst * (run.overdraft ?? 0) + 1e-6);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+describe("of a limit of 5,000/s, isolates by Zipf's law", () => {
+  const limit = { seed: 1, rate: 5000, burst: 5000, skew: 1, seconds: 15, warmUpSeconds: 5, roundTripMs: 60 };
+  it.each([
+    [100, 0.97, 30, 0],
+    [1000, 0.92, 200, 0],
+    [10_000, 0.85, 500, 9],
+  ])(
+    "%i isolates at 0.9 of it are admitted %d of the ideal with %i calls per 1,000",
+    (isolates, ratio, calls, regions) => {
+      const run = simulate({ ...limit, isolates, load: 0.9, regions });
+      expect(run.admitted / run.ideal).toBeGreaterThanOrEqual(ratio);
+      expect((1000 * run.calls) / run.arrivals).toBeLessThanOrEqual(calls);
+      expect(run).toMatchObject({ excess: 0, p50: 0 });
+    },
+  );
+
+  it("which is restarted every ten seconds loses little", () => {
+    const run = simulate({ ...limit, isolates: 100, load: 0.9, seconds: 25, restartEveryMs: 10_000, zombie: 0.5 });
+    expect(run.admitted / run.ideal).toBeGreaterThanOrEqual(0.95);
+  });
 });

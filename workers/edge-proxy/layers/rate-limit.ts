@@ -6,18 +6,19 @@ import { hexOf } from "../../../mesh/hex.ts";
 import {
   arrive,
   ask,
-  giveBack,
-  giveShareBack,
   giveUp,
   type Holder,
   isAsking,
-  isLow,
+  isDue,
   newHolder,
   receive,
+  retryMs,
   spend,
   spendShare,
+  type Standing,
+  standing,
 } from "../../../mesh/policies/rate-limit-holder.ts";
-import type { KeyPart, RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import { capacityOf, type KeyPart, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
@@ -27,120 +28,112 @@ const LOOK_EVERY_MS = 10;
 /** In bytes. */
 const LONGEST_NAME = 256;
 
-/** Every limit must admit the call. What the earlier ones gave is put back when a later one refuses. */
+/** One limit, as it stands towards this call. */
+type Claim = { readonly limit: RateLimit; readonly bucket: string; readonly holder: Holder };
+
+/** Every limit must admit the call. All give their tokens in one breath, or none does. */
 export const rateLimit: MakeLayer<"rate-limit"> =
   ({ limits }) =>
   (next) =>
   (call) => {
-    const taken: (() => void)[] = [];
-    // Nearly every call finds its tokens in this isolate, and then nothing here waits.
+    const claims: Claim[] = [];
     for (const limit of limits) {
       const bucket = bucketName(limit, call);
-      const named = typeof bucket === "string";
-      const putBack = named ? take(call, limit, bucket, arrived(call, bucket)) : undefined;
-      if (!putBack) return afterWaiting(next, call, limits, taken, named);
-      taken.push(putBack);
+      if (typeof bucket !== "string") return afterNaming(next, call, limits);
+      claims.push(claim(call, limit, bucket));
     }
-    return next(call);
+    // Nearly every call finds its tokens in this isolate, and then nothing here waits.
+    return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
   };
 
-/** Waits for the limits that are not `taken` from yet. `counted`: the call is counted as demand of the first. When one refuses, all is put back. */
-async function afterWaiting(
-  next: Handler,
-  call: Call,
-  limits: readonly RateLimit[],
-  taken: (() => void)[],
-  counted: boolean,
-): Promise<Response> {
-  try {
-    for (const [index, limit] of limits.slice(taken.length).entries()) {
-      const bucket = await bucketName(limit, call);
-      if (index > 0 || !counted) arrived(call, bucket);
-      taken.push(await admit(call, limit, bucket));
-    }
-  } catch (error) {
-    for (const putBack of taken) putBack();
-    throw error;
-  }
-  return next(call);
+async function afterNaming(next: Handler, call: Call, limits: readonly RateLimit[]): Promise<Response> {
+  const buckets = await Promise.all(limits.map(async (limit) => bucketName(limit, call)));
+  const claims = limits.map((limit, index) => claim(call, limit, buckets[index]!));
+  return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
 }
 
 /** Counts the call as demand, whether or not it will be admitted. */
-function arrived(call: Call, bucket: string): Holder {
-  const { memory, now } = call.outside;
-  return remember(memory.holders, bucket, arrive(holderOf(call, bucket), now()));
+function claim({ outside: { memory, now } }: Call, limit: RateLimit, bucket: string): Claim {
+  const holder =
+    memory.holders.get(bucket) ?? remember(memory.holders, bucket, newHolder(`${memory.id}.${++memory.seq}`, now()));
+  arrive(holder, 1, now());
+  return { limit, bucket, holder };
 }
 
-/** Takes one token if this isolate holds one, and tells how to put it back. */
-function take(call: Call, limit: RateLimit, bucket: string, holder: Holder): (() => void) | undefined {
-  const { later, memory, now } = call.outside;
-  const at = now();
-  const spent = spend(holder, at);
-  if (!spent) return undefined;
-  remember(memory.holders, bucket, spent);
-  if (isLow(spent, at)) later(refresh(call, limit, bucket, spent));
-  return () => {
-    const known = memory.holders.get(bucket);
-    if (known?.id === spent.id) remember(memory.holders, bucket, giveBack(known, spent.turn));
-  };
+/** Takes a token of each limit if all have one in hand; otherwise none, and tells which has not. */
+function take(call: Call, claims: readonly Claim[]): { readonly claim: Claim; readonly found: Standing } | undefined {
+  const now = call.outside.now();
+  for (const one of claims) {
+    const found = standing(one.holder, 1, now);
+    if (found !== "tokens" && found !== "credit") return { claim: one, found };
+  }
+  for (const { holder } of claims) spend(holder, 1, standing(holder, 1, now) === "tokens" ? "tokens" : "credit");
+  for (const one of claims) if (isDue(one.holder, now)) call.outside.later(refresh(call, one));
+  return undefined;
 }
 
-/** Takes one token, waiting for the object if need be, and tells how to put it back. Throws Denied when there is none to be had. */
-async function admit(call: Call, limit: RateLimit, bucket: string): Promise<() => void> {
+/** Waits until every limit has a token in hand. Throws Denied when one has none to give. */
+async function afterWaiting(next: Handler, call: Call, claims: readonly Claim[]): Promise<Response> {
   const { later, now } = call.outside;
-  const started = now();
+  const until = now() + STATE_TIMEOUT_MS;
+  /** Those whose object is away and whose policy lets the call pass nevertheless. */
+  const standIns = new Set<Claim>();
   for (;;) {
+    const lacking = take(
+      call,
+      claims.filter((one) => !standIns.has(one)),
+    );
+    if (!lacking) return next(call);
+    const { claim: one, found } = lacking;
+    const { holder } = one;
     const at = now();
-    const holder = holderOf(call, bucket);
-    const putBack = take(call, limit, bucket, holder);
-    if (putBack) return putBack;
-    if (holder.failures > 0 || at - started >= STATE_TIMEOUT_MS) {
-      if (at >= holder.askAt && !isAsking(holder, at)) later(refresh(call, limit, bucket, holder));
-      return standIn(call, limit, bucket);
+    if (found === "away" || (found === "wait" && at >= until)) {
+      if (at >= holder.askAt && !isAsking(holder, at)) later(refresh(call, one));
+      standIn(call, one);
+      standIns.add(one);
+    } else if (found === "wait") {
+      holder.waiting++;
+      if (isAsking(holder, at)) await settled(call, holder, until);
+      else await refresh(call, one);
+    } else {
+      holder.denied++;
+      if (isDue(holder, at)) later(refresh(call, one));
+      throw new Denied({ cause: "rate-limited", retryAfterMs: retryMs(holder, 1, at) });
     }
-    if (at < holder.askAt) throw new Denied({ cause: "rate-limited", retryAfterMs: holder.askAt - at });
-    if (isAsking(holder, at)) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    else await refresh(call, limit, bucket, holder);
   }
 }
 
-function holderOf({ outside: { memory, now } }: Call, bucket: string): Holder {
-  const { holders } = memory;
-  return holders.get(bucket) ?? remember(holders, bucket, newHolder(`${memory.id}.${++memory.seq}`, now()));
+/** Until another request's message has been answered or given up. */
+async function settled({ outside: { now } }: Call, holder: Holder, until: number): Promise<void> {
+  do await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  while (isAsking(holder, now()) && now() < until);
 }
 
 /** One message to the object. Never fails: no reply in time is an answer as well. */
-async function refresh(call: Call, limit: RateLimit, bucket: string, holder: Holder): Promise<void> {
-  const { heard, memory, now, random, rateLimit: object } = call.outside;
+async function refresh(call: Call, { limit, bucket, holder }: Claim): Promise<void> {
+  const { heard, now, random, rateLimit: object } = call.outside;
   const { requests, windowMs, burst } = limit;
-  const asked = ask(holder, now(), STATE_TIMEOUT_MS);
-  remember(memory.holders, bucket, asked.holder);
+  const message = ask(holder, now());
   const asking = async () =>
-    object(bucket).lease({ ...asked.message, epoch: call.pinned.epoch, limit: { requests, windowMs, burst } });
-  const reply = await within(asking(), STATE_TIMEOUT_MS).catch(() => undefined);
-  const known = memory.holders.get(bucket);
+    object(bucket).lease({ ...message, epoch: call.pinned.epoch, limit: { requests, windowMs, burst } });
+  const reply = await within(asking(), holder.askingUntil - now()).catch(() => undefined);
   if (reply) heard(reply.epoch);
-  // Forgotten meanwhile, and perhaps begun anew: the tokens lapse unspent.
-  if (known?.id !== holder.id) return;
-  const { seq } = asked.message;
-  remember(memory.holders, bucket, reply ? receive(known, seq, reply, now()) : giveUp(known, seq, now(), random()));
+  if (reply) receive(holder, message.seq, reply, now(), random());
+  else giveUp(holder, message.seq, now(), random());
 }
 
-/** What the policy says to do while the object cannot be asked. */
-function standIn(call: Call, limit: RateLimit, bucket: string): () => void {
-  const { memory, now } = call.outside;
-  const holder = holderOf(call, bucket);
+/** What the policy says to do while the object cannot be asked. Throws Denied, or lets the call pass. */
+function standIn(call: Call, { limit, holder }: Claim): void {
+  const now = call.outside.now();
   call.standIn = "rate-limit";
   switch (limit.onUnavailable) {
     case "allow":
-      return () => {};
+      return;
     case "deny":
-      throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now()) });
+      throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now) });
     case "share": {
-      const { holder: after, retryAfterMs } = spendShare(holder, limit, now());
-      remember(memory.holders, bucket, after);
+      const retryAfterMs = spendShare(holder, capacityOf(limit), 1, now);
       if (retryAfterMs > 0) throw new Denied({ cause: "rate-limited", retryAfterMs });
-      return () => void remember(memory.holders, bucket, giveShareBack(holderOf(call, bucket)));
     }
   }
 }
