@@ -14,7 +14,12 @@ export type Denial =
   | { readonly cause: "forbidden" }
   | { readonly cause: "keys-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "breaker-open"; readonly retryAfterMs: number }
-  | { readonly cause: "rate-limited"; readonly retryAfterMs: number }
+  | {
+      readonly cause: "rate-limited";
+      readonly retryAfterMs: number;
+      /** The limit that refused, by the name that `RateLimit-Policy` gives it. */
+      readonly violated: string;
+    }
   | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "idempotency-key-missing" }
   | { readonly cause: "idempotency-key-invalid" }
@@ -66,8 +71,10 @@ export function answer(denial: Denial): Answer {
       return say(503, denial, "Tokens cannot be checked", retryAfter(denial.retryAfterMs));
     case "breaker-open":
       return say(503, denial, "The backend is failing and is being left alone", retryAfter(denial.retryAfterMs));
-    case "rate-limited":
-      return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs));
+    case "rate-limited": {
+      const details = { type: QUOTA_EXCEEDED, "violated-policies": [denial.violated] };
+      return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs), details);
+    }
     case "limiter-unavailable":
       return say(503, denial, "The rate limit cannot be checked", retryAfter(denial.retryAfterMs));
     case "idempotency-key-missing":
@@ -118,7 +125,16 @@ export function answer(denial: Denial): Answer {
   }
 }
 
-const say = (status: number, { cause }: Denial, title: string, headers: Record<string, string> = {}): Answer => ({
+/** draft-ietf-httpapi-ratelimit-headers-10, section 5: a client may know what this means without knowing us. */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+const say = (
+  status: number,
+  { cause }: Denial,
+  title: string,
+  headers: Record<string, string> = {},
+  details: Readonly<Record<string, unknown>> = {},
+): Answer => ({
   status,
   headers: {
     "content-type": "application/problem+json",
@@ -126,7 +142,7 @@ const say = (status: number, { cause }: Denial, title: string, headers: Record<s
     [MESH_HEADERS.cause]: cause,
     ...headers,
   },
-  body: JSON.stringify({ type: `https://mesh.selvedge.dev/causes#${cause}`, title, status, cause }),
+  body: JSON.stringify({ type: `https://mesh.selvedge.dev/causes#${cause}`, title, status, cause, ...details }),
 });
 
 /** Whole seconds, rounded up: a caller told to come back too early would only be refused again. */

@@ -11,7 +11,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   forbidden: [{ cause: "forbidden" }, 403],
   "keys-unavailable": [{ cause: "keys-unavailable", retryAfterMs: 10_000 }, 503, "10"],
   "breaker-open": [{ cause: "breaker-open", retryAfterMs: 1001 }, 503, "2"],
-  "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000 }, 429, "30"],
+  "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000, violated: "steady" }, 429, "30"],
   "limiter-unavailable": [{ cause: "limiter-unavailable", retryAfterMs: 0 }, 503, "1"],
   "idempotency-key-missing": [{ cause: "idempotency-key-missing" }, 400],
   "idempotency-key-invalid": [{ cause: "idempotency-key-invalid" }, 400],
@@ -47,10 +47,14 @@ describe("a denial is answered", () => {
       ...(status === 401 && { "www-authenticate": "Bearer" }),
     });
     expect(JSON.parse(body)).toEqual({
-      type: `https://mesh.selvedge.dev/causes#${cause}`,
+      type:
+        cause === "rate-limited"
+          ? "https://iana.org/assignments/http-problem-types#quota-exceeded"
+          : `https://mesh.selvedge.dev/causes#${cause}`,
       title: expect.stringMatching(/^[A-Z].+[^.]$/) as string,
       status,
       cause,
+      ...(cause === "rate-limited" && { "violated-policies": ["steady"] }),
     });
   });
 
@@ -67,6 +71,6 @@ describe("a denial is answered", () => {
     [1000.5, "2"],
     [59_999, "60"],
   ])("with a wait of %d ms as %s whole seconds, never too few", (retryAfterMs, seconds) => {
-    expect(answer({ cause: "rate-limited", retryAfterMs }).headers["retry-after"]).toBe(seconds);
+    expect(answer({ cause: "breaker-open", retryAfterMs }).headers["retry-after"]).toBe(seconds);
   });
 });

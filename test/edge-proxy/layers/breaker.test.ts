@@ -70,7 +70,7 @@ describe("while closed", () => {
     ["unreachable", failing({ cause: "upstream-unreachable" }), 1],
     ["invalid", failing({ cause: "upstream-invalid" }), 1],
     ["late", failing({ cause: "deadline-exceeded" }), 1],
-    ["refused by another layer", failing({ cause: "rate-limited", retryAfterMs: 1 }), 0],
+    ["refused by another layer", failing({ cause: "rate-limited", retryAfterMs: 1, violated: "steady" }), 0],
     ["without endpoint", failing({ cause: "no-endpoint" }), 0],
     ["a bug", async () => Promise.reject(new TypeError("bug")), 0],
   ])("an upstream that is or answers %s", async (_, next, failed) => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BucketReply, BucketRequest } from "../../../durable-objects/rate-limit.ts";
 import { type Bucket, fullBucket, lend } from "../../../mesh/policies/rate-limit-bucket.ts";
 import { capacityOf, type KeyPart, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import { answer } from "../../../mesh/denial.ts";
 import { Denied } from "../../../workers/edge-proxy/layer.ts";
 import { rateLimit } from "../../../workers/edge-proxy/layers/rate-limit.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
@@ -106,6 +107,20 @@ it("refuses locally until a token is due", async () => {
   expect(await send([limit()])).toBe("ok");
 });
 
+it("tells the quota and when to come back, and no caller to come back before that", async () => {
+  await admitted(60, [limit()]);
+  const call = callWith({ rateLimit: object }, { memory });
+  const layer = rateLimit({ kind: "rate-limit", limits: [limit()] })(async () => new Response());
+  const { denial } = (await layer(call).catch((error: unknown) => error)) as Denied;
+  const headers = new Headers();
+  call.onAnswer?.(headers);
+  expect(headers.get("ratelimit-policy")).toBe('"limit";q=10;w=1');
+  const [, reset] = /^"limit";r=0;t=(\d+)$/.exec(headers.get("ratelimit") ?? "") ?? [];
+  const retryAfter = answer(denial).headers["retry-after"];
+  expect(Number(retryAfter)).toBeGreaterThanOrEqual(Number(reset));
+  expect(denial).toMatchObject({ cause: "rate-limited", violated: "limit" });
+});
+
 it("hears of the epoch in every reply", async () => {
   const call = callWith({ rateLimit: object }, { memory });
   await rateLimit({ kind: "rate-limit", limits: [limit()] })(async () => new Response())(call);
@@ -115,7 +130,7 @@ it("hears of the epoch in every reply", async () => {
 describe("with the object away", () => {
   it.each<[RateLimit["onUnavailable"], number, unknown]>([
     // 0.8 x 40 over the ten isolates that are assumed as long as no reply has told.
-    ["share", 3, { cause: "rate-limited", retryAfterMs: 1000 }],
+    ["share", 3, { cause: "rate-limited", retryAfterMs: expect.any(Number) as number, violated: "limit" }],
     ["deny", 0, { cause: "limiter-unavailable", retryAfterMs: 250 }],
     ["allow", 100, "ok"],
   ])("%s admits %i of 100 calls", async (onUnavailable, count, last) => {

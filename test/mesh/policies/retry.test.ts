@@ -72,7 +72,12 @@ describe("another try is wanted", () => {
     ["after a failure that is named", {}, { denial: { cause: "upstream-unreachable" } }, true],
     ["not after one that is not", { failures: ["never-sent"] }, { denial: { cause: "upstream-unreachable" } }, false],
     ["after a code that the platform uses too", { failures: [], codes: [521] }, answer(521, CLOUDFLARE), true],
-    ["not after a refusal of the mesh's own", {}, { denial: { cause: "rate-limited", retryAfterMs: 1 } }, false],
+    [
+      "not after a refusal of the mesh's own",
+      {},
+      { denial: { cause: "rate-limited", retryAfterMs: 1, violated: "steady" } },
+      false,
+    ],
   ])("%s", (_, more, tried, expected) => {
     expect(isWorthATry(policy(more), tried, failureOf(tried))).toBe(expected);
   });

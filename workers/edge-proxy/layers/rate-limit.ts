@@ -2,6 +2,7 @@
  * Refuses calls beyond the limit. Tokens come leased from the limit's object, many at a time and ahead of need, so that a
  * request waits for the object only when this isolate holds none, and never for long.
  */
+import { serializeList } from "structured-headers";
 import { hexOf } from "../../../mesh/hex.ts";
 import {
   arrive,
@@ -98,7 +99,7 @@ async function afterWaiting(next: Handler, call: Call, claims: readonly Claim[])
     } else {
       holder.denied++;
       if (isDue(holder, at)) later(refresh(call, one));
-      throw new Denied({ cause: "rate-limited", retryAfterMs: retryMs(holder, 1, at) });
+      throw refusal(call, one, retryMs(holder, 1, at));
     }
   }
 }
@@ -123,7 +124,8 @@ async function refresh(call: Call, { limit, bucket, holder }: Claim): Promise<vo
 }
 
 /** What the policy says to do while the object cannot be asked. Throws Denied, or lets the call pass. */
-function standIn(call: Call, { limit, holder }: Claim): void {
+function standIn(call: Call, one: Claim): void {
+  const { limit, holder } = one;
   const now = call.outside.now();
   call.standIn = "rate-limit";
   switch (limit.onUnavailable) {
@@ -133,10 +135,32 @@ function standIn(call: Call, { limit, holder }: Claim): void {
       throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now) });
     case "share": {
       const retryAfterMs = spendShare(holder, capacityOf(limit), 1, now);
-      if (retryAfterMs > 0) throw new Denied({ cause: "rate-limited", retryAfterMs });
+      if (retryAfterMs > 0) throw refusal(call, one, retryAfterMs);
     }
   }
 }
+
+/**
+ * Says what the limit is and when to come back (draft-ietf-httpapi-ratelimit-headers-10), each caller a little later than the
+ * one before, so that they do not all come at once: `Retry-After` is never earlier than the reset.
+ */
+function refusal(call: Call, { limit }: Claim, waitMs: number): Denied {
+  const { requests, windowMs } = limit;
+  const violated = limit.name.slice(limit.name.lastIndexOf("/") + 1);
+  const seconds = Math.max(1, Math.ceil(windowMs / 1000));
+  const quota = Math.ceil((requests * 1000 * seconds) / windowMs);
+  const before = call.onAnswer;
+  call.onAnswer = (headers) => {
+    before?.(headers);
+    headers.set("ratelimit-policy", listOf(violated, { q: quota, w: seconds }));
+    headers.set("ratelimit", listOf(violated, { r: 0, t: Math.ceil(waitMs / 1000) }));
+  };
+  const retryAfterMs = waitMs * (1 + 0.2 * call.outside.random());
+  return new Denied({ cause: "rate-limited", retryAfterMs, violated });
+}
+
+const listOf = (name: string, parameters: Readonly<Record<string, number>>): string =>
+  serializeList([[name, new Map(Object.entries(parameters))]]);
 
 /**
  * Names the object. The values are joined as JSON, so that no two lists of them give one name. Callers choose header
