@@ -4,7 +4,7 @@ import type { Resource } from "../mesh/resources/resource.ts";
 import { type Candidate, EMPTY_SNAPSHOT, type RouteTable, type Snapshot } from "../mesh/snapshot.ts";
 
 /** Gateway API allows so many rules to an HTTPRoute. */
-const RULES = 16;
+export const RULES = 16;
 const BACKENDS = 100;
 
 /** The n-th rule: which host it belongs to, and a path that it matches. */

@@ -1,7 +1,7 @@
 /** The three Workers as JavaScript, bundled the way wrangler does it. */
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import type { Pointer } from "../mesh/api.ts";
+import type { SnapshotResponse } from "../mesh/api.ts";
 
 export type Role = "edge" | "control" | "state";
 
@@ -14,7 +14,7 @@ const ENTRY: Readonly<Record<Role, string>> = {
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** The snapshot that an edge brings along from its deploy. */
-export type LastGood = Pointer & { readonly text: string };
+export type LastGood = SnapshotResponse;
 
 export const bundle = (role: Role, lastGood?: LastGood): Promise<string> =>
   bundleFile(ENTRY[role], lastGood ? [bringing(lastGood)] : []);

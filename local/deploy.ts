@@ -135,14 +135,17 @@ async function currentSnapshot({ env, fetch, say }: World): Promise<SnapshotResp
       signal: AbortSignal.timeout(10_000),
     });
     if (!response.ok) return without(`control answered ${response.status}`);
-    const { epoch, hash, text } = (await response.json()) as SnapshotResponse;
+    const { epoch, hash, manifest, shards } = (await response.json()) as SnapshotResponse;
     if (epoch === 0) return without("control has no configuration yet");
-    if (createHash("sha256").update(text).digest("hex") !== hash) return without("its bytes do not have its hash");
-    return { epoch, hash, text };
+    if (![[hash, manifest] as const, ...Object.entries(shards)].every(([name, blob]) => hashOf(blob) === name))
+      return without("its bytes do not have its hash");
+    return { epoch, hash, manifest, shards };
   } catch (error) {
     return without(`control at ${url.origin} could not be asked: ${String(error)}`);
   }
 }
+
+const hashOf = (base64: string): string => createHash("sha256").update(base64, "base64").digest("hex");
 
 /** Bundles as a deploy would. Exit code. */
 export async function dryRun({ wrangler, say }: Pick<World, "wrangler" | "say">, outdir: string): Promise<number> {

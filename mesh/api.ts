@@ -122,8 +122,11 @@ export type SnapshotSource = "kv" | "cache" | "bundle" | "none";
 /** Which snapshot is in force. The KV pointer's value, and what every state object's reply can carry. */
 export type Pointer = { readonly epoch: number; readonly hash: string };
 
-/** `GET /v1/snapshot`: the compiled snapshot in force, as its canonical text. */
-export type SnapshotResponse = Pointer & { readonly text: string };
+/** `GET /v1/snapshot`: the snapshot in force as KV has it (published.ts), in base64; shards by their hashes. */
+export type SnapshotResponse = Pointer & {
+  readonly manifest: string;
+  readonly shards: Readonly<Record<string, string>>;
+};
 
 /**
  * `POST /v1/publish`: what was missing, corrupt or old in KV and has been written again; `epoch` when the log had to go on above

@@ -40,6 +40,7 @@ export type Denial =
   | { readonly cause: "host-invalid" }
   | { readonly cause: "path-ambiguous" }
   | { readonly cause: "no-snapshot" }
+  | { readonly cause: "no-shard" }
   | { readonly cause: "internal" };
 
 export type Cause = Denial["cause"];
@@ -120,6 +121,8 @@ export function answer(denial: Denial): Answer {
       return say(400, denial, "The request's body broke off or was malformed");
     case "no-snapshot":
       return say(503, denial, "The edge has no configuration yet", retryAfter(1000));
+    case "no-shard":
+      return say(503, denial, "The edge cannot load its configuration for this host", retryAfter(1000));
     case "internal":
       return say(500, denial, "The edge failed");
   }

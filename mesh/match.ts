@@ -1,76 +1,55 @@
 /**
- * Request -> rule, by Gateway API's precedence: the most specific listener, then the most specific hostname, an exact path,
- * the regular expression of the deepest folder, the longest prefix, and within a path the order in which compile put the
- * candidates. A host that has no rule for the request falls through to the next less specific one. Cost grows with the depth
- * of the path, not with the number of routes.
+ * Request -> rule, by Gateway API's precedence: the most specific listener, then the most specific hostname, and there what
+ * shard/match.ts says of the path. A host that has no rule for the request falls through to the next less specific one. Cost
+ * grows with the labels of the host and the depth of the path, not with the number of routes.
  */
 import type { AmbiguousPaths } from "./canonical-path.ts";
-import { type Pattern, pattern } from "./pattern.ts";
-import type { Candidate, Condition, Listener, Rule, RouteTable, Snapshot } from "./snapshot.ts";
+import { hashOfHost, hashOfService, hasName, type Manifest, type ManifestListener, shardOf } from "./manifest.ts";
+import { listenerScope, serviceScope } from "./scope.ts";
+import { type Match, matchTable, type Subject } from "./shard/match.ts";
+import { type Shard, tableAt } from "./shard/read.ts";
 
-/** What matching reads of a request. Headers and query are asked for only when a candidate needs them. */
-export type Subject = {
-  readonly method: string;
-  /** Path as it goes upstream, without query. */
-  readonly path: string;
-  readonly header: (name: string) => string | null;
-  readonly query: (name: string) => string | null;
-};
+export type { Match, Subject };
 
-export type Match = {
-  readonly rule: Rule;
-  /** The prefix that matched, without its last slash; absent when the path matched otherwise. */
-  readonly prefix?: string;
-  /** The part of the path that the rule names literally: the exact path, the prefix, or a pattern's folder. */
-  readonly folder: string;
-};
-
-type Table = {
-  readonly exact: Map<string, readonly Candidate[]>;
-  readonly regex: Folders;
-  readonly prefix: Folders;
-};
-type Folders = {
-  readonly byPath: Map<string, readonly Candidate[]>;
-  /** The length of the longest: a caller's endless path is not cut up beyond it. */
-  readonly longest: number;
-};
-type Hosts = Map<string, Table>;
-
-/** A snapshot made ready for matching; built once, when the snapshot is activated. */
+/**
+ * A snapshot as an edge holds it: its manifest, and the shards that are resident. Shards come and go; what they say under one
+ * manifest never changes.
+ */
 export type Matcher = {
-  readonly rules: readonly Rule[];
-  /** By port, then by the listener's hostname. */
-  readonly listeners: Map<number, Map<string, Hosts>>;
-  readonly services: Map<string, { readonly first: PortTables; readonly byPort: Map<number, PortTables> }>;
+  readonly manifest: Manifest;
+  /** By port, then by hostname: under which scope the listener's tables stand. */
+  readonly listeners: ReadonlyMap<number, ReadonlyMap<string, string>>;
   /** What becomes of ambiguous paths, by port and listener's hostname; refused where nothing stands. */
   readonly paths: ReadonlyMap<string, AmbiguousPaths>;
-  /** Compiled when first met: of all patterns, an isolate meets a few. */
-  readonly patterns: Map<string, Pattern>;
+  /** By their numbers in the manifest; undefined while not resident. */
+  readonly shards: (Shard | undefined)[];
+  /** Which use of all was the last of each shard, and how many uses there were. */
+  readonly usedAt: Float64Array;
+  uses: number;
 };
-type PortTables = { readonly producer: Table; readonly consumers: Map<string, Table> };
+
+/** The shard that has to be there before it can be said which rule takes the request. */
+export type Missing = { readonly missing: number };
 
 /** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all. */
-export function matcher(snapshot: Snapshot, gateway = ""): Matcher {
-  const listeners: Matcher["listeners"] = new Map();
+export function matcher(manifest: Manifest, gateway = ""): Matcher {
+  const listeners = new Map<number, Map<string, string>>();
   const paths = new Map<string, AmbiguousPaths>();
-  for (const listener of listenersOf(snapshot, gateway)) {
-    const hostnames = listeners.get(listener.port) ?? new Map<string, Hosts>();
-    hostnames.set(listener.hostname, hostsOf(listener));
-    listeners.set(listener.port, hostnames);
+  for (const listener of listenersOf(manifest, gateway)) {
+    const hostnames = listeners.get(listener.port) ?? new Map<string, string>();
+    listeners.set(listener.port, hostnames.set(listener.hostname, listenerScope(listener)));
     if (listener.paths) paths.set(`${listener.port} ${listener.hostname}`, listener.paths);
   }
-  const services: Matcher["services"] = new Map();
-  for (const [name, ports] of Object.entries(snapshot.services)) {
-    const tables = ports.map(({ port, table, consumers = {} }) => [port, portTables(table, consumers)] as const);
-    if (tables[0]) services.set(name, { first: tables[0][1], byPort: new Map(tables) });
-  }
-  return { rules: snapshot.rules, listeners, services, paths, patterns: new Map() };
+  const shards = manifest.shards.map(() => undefined);
+  return { manifest, listeners, paths, shards, usedAt: new Float64Array(shards.length), uses: 0 };
 }
 
 /** For each port and hostname the listener of `gateway` alone, or else the merged one; `""` is an edge of all Gateways. */
-export function listenersOf({ listeners }: Snapshot, gateway: string): Listener[] {
-  const taken = new Map<string, Listener>();
+export function listenersOf<L extends ManifestListener>(
+  { listeners }: { readonly listeners: readonly L[] },
+  gateway: string,
+): L[] {
+  const taken = new Map<string, L>();
   for (const listener of listeners) {
     const { port, hostname, gateways } = listener;
     if (gateway !== "" && !gateways.includes(gateway)) continue;
@@ -81,31 +60,16 @@ export function listenersOf({ listeners }: Snapshot, gateway: string): Listener[
   return [...taken.values()];
 }
 
-const hostsOf = ({ hosts }: Listener): Hosts =>
-  new Map(Object.entries(hosts).map(([host, table]) => [host, tableOf(table)]));
-
-const portTables = (producer: RouteTable, consumers: Readonly<Record<string, RouteTable>>): PortTables => ({
-  producer: tableOf(producer),
-  consumers: new Map(Object.entries(consumers).map(([namespace, table]) => [namespace, tableOf(table)])),
-});
-
-const tableOf = ({ exact, regex = {}, prefix }: RouteTable): Table => ({
-  exact: new Map(Object.entries(exact)),
-  regex: foldersOf(regex),
-  prefix: foldersOf(prefix),
-});
-
-function foldersOf(paths: RouteTable["prefix"]): Folders {
-  let longest = 0;
-  for (const path of Object.keys(paths)) longest = Math.max(longest, path.length);
-  return { byPath: new Map(Object.entries(paths)), longest };
-}
-
 /** North-south: by the port that the connection came in on and the host (lower case, without port). */
-export function matchHost(matcher: Matcher, port: number, host: string, subject: Subject): Match | undefined {
+export function matchHost(matcher: Matcher, port: number, host: string, subject: Subject): Match | Missing | undefined {
   // The most specific listener has the request to itself, whether or not it has a route for it.
   const listener = listenerOf(matcher, port, host);
-  return listener && matchHosts(matcher, listener.hosts, host, subject);
+  if (!listener) return undefined;
+  for (let name: string | undefined = host; name !== undefined; name = lessSpecific(name)) {
+    const match = matchName(matcher, listener.scope, name, hashOfHost(name), subject);
+    if (match) return match;
+  }
+  return undefined;
 }
 
 /** What the listener that covers a host says of ambiguous paths; they are refused where there is none, as on services' own addresses. */
@@ -122,17 +86,8 @@ function listenerOf(matcher: Matcher, port: number, host: string) {
   const listeners = matcher.listeners.get(port);
   if (!listeners) return undefined;
   for (let hostname: string | undefined = host; hostname !== undefined; hostname = lessSpecific(hostname)) {
-    const hosts = listeners.get(hostname);
-    if (hosts) return { hostname, hosts };
-  }
-  return undefined;
-}
-
-function matchHosts(matcher: Matcher, hosts: Hosts, host: string, subject: Subject): Match | undefined {
-  for (let name: string | undefined = host; name !== undefined; name = lessSpecific(name)) {
-    const table = hosts.get(name);
-    const match = table && matchTable(matcher, table, subject);
-    if (match) return match;
+    const scope = listeners.get(hostname);
+    if (scope !== undefined) return { hostname, scope };
   }
   return undefined;
 }
@@ -147,60 +102,35 @@ export function matchService(
   port: number | undefined,
   caller: string,
   subject: Subject,
-): Match | undefined {
-  const entry = matcher.services.get(service);
-  const tables = port === undefined ? entry?.first : entry?.byPort.get(port);
-  return tables && matchTable(matcher, tables.consumers.get(caller) ?? tables.producer, subject);
+): Match | Missing | undefined {
+  const hash = hashOfService(service);
+  const at = whereabouts(matcher, hash);
+  if (typeof at !== "object" || "missing" in at) return at;
+  const own = caller === "" ? -1 : tableAt(at, serviceScope(port, caller), service, hash);
+  const table = own === -1 ? tableAt(at, serviceScope(port), service, hash) : own;
+  return table === -1 ? undefined : matchTable(at, table, subject);
 }
 
-function matchTable(matcher: Matcher, { exact, regex, prefix }: Table, subject: Subject): Match | undefined {
-  const { rules } = matcher;
-  const found = firstThatFits(matcher, exact.get(subject.path), subject);
-  if (found) return { rule: rules[found.rule]!, folder: subject.path }; // decode proved every index
-  const matched = deepestThatFits(matcher, regex, subject);
-  if (matched) return { rule: rules[matched.candidate.rule]!, folder: matched.path };
-  const below = deepestThatFits(matcher, prefix, subject);
-  return below && { rule: rules[below.candidate.rule]!, prefix: below.path, folder: below.path };
-}
-
-/** `/a/b` is tried as /a/b, /a and the empty path; a segment is matched whole or not at all. */
-function deepestThatFits(matcher: Matcher, { byPath, longest }: Folders, subject: Subject) {
-  if (byPath.size === 0) return undefined;
-  const { path } = subject;
-  const start = path.length <= longest ? path.length : path.lastIndexOf("/", longest);
-  for (let end = start; end >= 0; end = path.lastIndexOf("/", end - 1)) {
-    const key = path.slice(0, end);
-    const candidate = firstThatFits(matcher, byPath.get(key), subject);
-    if (candidate) return { path: key, candidate };
-    if (end === 0) break;
-  }
-  return undefined;
-}
-
-function firstThatFits(
+function matchName(
   matcher: Matcher,
-  candidates: readonly Candidate[] | undefined,
+  scope: string,
+  name: string,
+  hash: number,
   subject: Subject,
-): Candidate | undefined {
-  return candidates?.find(
-    ({ path, method, headers, query }) =>
-      (method === undefined || method === subject.method) &&
-      (path === undefined || patternOf(matcher, path).matches(subject.path)) &&
-      (headers === undefined || headers.every((condition) => holds(matcher, condition, subject.header))) &&
-      (query === undefined || query.every((condition) => holds(matcher, condition, subject.query))),
-  );
+): Match | Missing | undefined {
+  const at = whereabouts(matcher, hash);
+  if (typeof at !== "object" || "missing" in at) return at;
+  const table = tableAt(at, scope, name, hash);
+  return table === -1 ? undefined : matchTable(at, table, subject);
 }
 
-function holds(matcher: Matcher, { name, value, regex }: Condition, read: (name: string) => string | null): boolean {
-  const given = read(name);
-  if (regex === undefined) return given === value;
-  return given !== null && patternOf(matcher, value).matches(given);
-}
-
-function patternOf({ patterns }: Matcher, text: string): Pattern {
-  const known = patterns.get(text) ?? pattern(text); // decode proved every pattern
-  patterns.set(text, known);
-  return known;
+/** The shard with all that is known under a name; undefined if nothing is. */
+function whereabouts(matcher: Matcher, name: number): Shard | Missing | undefined {
+  const { manifest, shards } = matcher;
+  if (!hasName(manifest, name)) return undefined;
+  const number = shardOf(name, shards.length);
+  matcher.usedAt[number] = ++matcher.uses;
+  return shards[number] ?? { missing: number };
 }
 
 /** RFC 1035; what is longer names nothing, and is not worth cutting up label by label. */

@@ -4,14 +4,18 @@ import { check, isIndex, isPairs, isPositive, isTexts, type Raw } from "./check.
 import { type AuthorizationGroup, authorizer } from "./policies/authorize.ts";
 import type { Policy } from "./snapshot.ts";
 
-/** Throws an Error that names the layer. `backends` is how many the snapshot has. */
-export function checkLayers(layers: unknown, backends: number): void {
+/** The layers as such. Throws an Error that names the one that is none. `backends` is how many there are to be named. */
+export function checkLayers(layers: unknown, backends: number): readonly Policy[] {
   check(Array.isArray(layers), "layers");
   for (const layer of layers) {
-    check(isRecord(layer) && typeof layer.kind === "string" && Object.hasOwn(LAYERS, layer.kind), "a layer's kind");
-    check(LAYERS[layer.kind as Policy["kind"]](layer, backends), `a layer of kind ${layer.kind}`);
+    check(isRecord(layer) && isPolicyKind(layer.kind), "a layer's kind");
+    check(LAYERS[layer.kind](layer, backends), `a layer of kind ${layer.kind}`);
   }
+  return layers as readonly Policy[];
 }
+
+export const isPolicyKind = (kind: unknown): kind is Policy["kind"] =>
+  typeof kind === "string" && Object.hasOwn(LAYERS, kind);
 
 /** A layer that this edge does not know would be a policy that does not hold. */
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {

@@ -1,7 +1,7 @@
 /**
- * What an edge runs: the compiled, immutable whole of the configuration, addressed by the SHA-256 of its canonical text.
- * Control writes it (`compile`), edges read it (`decode`, in snapshot-text.ts). Every default is filled in, every reference is an index,
- * every list is in the order in which the edge tries it: the edge decides nothing that compile could have decided.
+ * What an edge runs: the compiled, immutable whole of the configuration. Control compiles it and publishes it in pieces (published.ts);
+ * edges match against the pieces (match.ts), and whoever shows it puts them together again (assemble.ts). Every default is filled in,
+ * every reference is an index, every list is in the order in which the edge tries it: the edge decides nothing that compile could have decided.
  */
 import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
@@ -15,7 +15,7 @@ import type { Balance } from "./policies/balance.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
 /** Raised when an older edge could misread a newer snapshot; such an edge refuses it and keeps its own. */
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
 
 export type Snapshot = {
   readonly format: typeof SNAPSHOT_FORMAT;
@@ -112,7 +112,7 @@ export type Endpoint = {
 export const addressOf = (endpoint: Endpoint): string =>
   endpoint.kind === "url" ? endpoint.origin + endpoint.path : endpoint.binding;
 
-/** What a layer carries out. `compile/order.ts` fixes the order and says why. */
+/** What a layer carries out. `compile/order.ts` fixes the order and says why; what names backends by index is in `renumber.ts` too. */
 export type Policy =
   | { readonly kind: "deadline"; readonly ms: number }
   | ({ readonly kind: "cors" } & Cors)
@@ -167,10 +167,14 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   backends: [],
 };
 
-/** More than this is refused by control and by edges: an isolate has 128 MB, and holds two snapshots while it swaps. */
-export const MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024;
+/** More than this is refused by control and by edges: one host's routes are one shard, and an isolate has 128 MB for all it serves. */
+export const MAX_SHARD_BYTES = 8 * 1024 * 1024;
+/** Of all shards together: what control can hold and write. */
+export const MAX_SNAPSHOT_BYTES = 32 * 1024 * 1024;
 
 /** KV: which snapshot is in force, as JSON of `Pointer`. */
 export const POINTER_KEY = "pointer";
-/** KV: the text of a snapshot, under its hash. */
+/** KV: a snapshot's manifest, under its hash, which is the snapshot's. */
 export const snapshotKey = (hash: string): string => `snapshot/${hash}`;
+/** KV: a shard, under its hash. */
+export const shardKey = (hash: string): string => `shard/${hash}`;

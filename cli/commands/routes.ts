@@ -5,6 +5,7 @@ import { compiledFiles } from "../compiled.ts";
 import { filenameOption } from "../options.ts";
 import { outputOption, printJson, printYaml } from "../output.ts";
 import { routeRows, type RouteRow } from "../route-rows.ts";
+import { snapshotFrom } from "../snapshot-from.ts";
 import { table, type Column } from "../table.ts";
 import { print, say } from "../terminal.ts";
 
@@ -26,11 +27,10 @@ export function routesCommand(program: Command): void {
     .addOption(new Option("--gateway <namespace/name>", "as an edge of this one Gateway has it").default("", "all"))
     .addOption(outputOption(["table", "wide", "json", "yaml"]))
     .action(async ({ filename, namespace, host, gateway, output }: Options) => {
-      const text = filename
-        ? (await compiledFiles(filename)).text
-        : (await (await connect(command)).get<SnapshotResponse>("/snapshot")).text;
-      const { decode } = await import("../../mesh/snapshot-text.ts");
-      const items = routeRows(decode(text), gateway).filter(
+      const snapshot = filename
+        ? (await compiledFiles(filename)).snapshot
+        : await snapshotFrom(await (await connect(command)).get<SnapshotResponse>("/snapshot"));
+      const items = routeRows(snapshot, gateway).filter(
         (row) =>
           (namespace === undefined || row.route.startsWith(`${namespace}/`)) &&
           (host === undefined || row.host === host),

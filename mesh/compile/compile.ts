@@ -1,12 +1,11 @@
 /**
  * Resources -> snapshot: references resolved, defaults filled in, everything in the order in which the edge tries it.
- * Deterministic: the same resources give the same text, in whatever order they come.
+ * Deterministic: the same resources give the same snapshot, in whatever order they come.
  */
 import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
 import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
-import { encode } from "../snapshot-text.ts";
 import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
@@ -21,7 +20,6 @@ import { reportUncarriedFields } from "./uncarried-fields.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
 export type Compiled = {
-  readonly text: string;
   readonly snapshot: Snapshot;
   readonly problems: readonly Problem[];
   readonly facts: Facts;
@@ -59,7 +57,6 @@ export function compile(resources: readonly Resource[]): Compiled {
     backends: compiling.backends.list,
   };
   return {
-    text: encode(snapshot),
     snapshot,
     problems: from.problems.toSorted(byPlace),
     facts: { ...compiling, grants: granted, listeners: found, parents },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { routeRows } from "../../cli/route-rows.ts";
 import { type RouteTable, type Snapshot, SNAPSHOT_FORMAT } from "../../mesh/snapshot.ts";
-import { encode } from "../../mesh/snapshot-text.ts";
+import { published } from "../support/published.ts";
 import { FakeControl } from "./fake-control.ts";
 import { folder, selvedge } from "./selvedge.ts";
 
@@ -58,7 +58,15 @@ const snapshot: Snapshot = {
   ],
 };
 
-const script = { "GET /v1/snapshot": { body: { epoch: 12, hash: "ab", text: encode(snapshot) } } };
+const { manifest, shards } = await published(snapshot);
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+const body = {
+  epoch: 12,
+  hash: "ab",
+  manifest: base64(manifest),
+  shards: Object.fromEntries([...shards].map(([hash, bytes]) => [hash, base64(bytes)])),
+};
+const script = { "GET /v1/snapshot": { body } };
 
 describe("routes", () => {
   it.each([

@@ -9,6 +9,7 @@ beforeEach(() => reset());
 
 const names = async () => (await get<ResourcesResponse>("/v1/resources")).items.map(({ metadata }) => metadata.name);
 const epoch = async () => (await get<ResourcesResponse>("/v1/resources")).epoch;
+const base64 = (bytes: ArrayBuffer | null): string => btoa(String.fromCharCode(...new Uint8Array(bytes!)));
 const actions = ({ results }: { results: readonly { action: string; name: string }[] }) =>
   results.map(({ action, name }) => `${name} ${action}`);
 
@@ -30,8 +31,11 @@ describe("apply", () => {
     expect(Date.parse(items[0]?.metadata.creationTimestamp ?? "")).toBeGreaterThanOrEqual(before);
 
     expect(await env.SNAPSHOTS.get<Pointer>("pointer", "json")).toEqual({ epoch: 1, hash: answer.hash });
-    const { text } = await get<SnapshotResponse>("/v1/snapshot");
-    expect(await env.SNAPSHOTS.get(`snapshot/${answer.hash}`)).toBe(text);
+    const { manifest, shards } = await get<SnapshotResponse>("/v1/snapshot");
+    const stored = async (key: string) => base64(await env.SNAPSHOTS.get(key, "arrayBuffer"));
+    expect(await stored(`snapshot/${answer.hash}`)).toBe(manifest);
+    expect(Object.keys(shards)).toHaveLength(1);
+    for (const [hash, shard] of Object.entries(shards)) expect(await stored(`shard/${hash}`)).toBe(shard);
     expect(await checkIn()).toEqual({ epoch: 1, hash: answer.hash });
 
     const { items: log } = await get<HistoryResponse>("/v1/history");
@@ -227,13 +231,13 @@ const checkIn = () =>
   });
 
 describe("publication", () => {
-  it("writes the blob before the commit, and the pointer after it", async () => {
+  it("writes shards, then the manifest, then commits, and the pointer after it", async () => {
     const order: string[] = [];
     const SNAPSHOTS = withPut(async (key) => {
       order.push(`${key.replace(/\/.*/, "")} at epoch ${(await env.CONFIG.getByName("config").head()).epoch}`);
     });
     await accepted(await sendWith({ SNAPSHOTS }, "/v1/apply", applying(service("a"))));
-    expect(order).toEqual(["snapshot at epoch 0", "pointer at epoch 1"]);
+    expect(order).toEqual(["shard at epoch 0", "snapshot at epoch 0", "pointer at epoch 1"]);
   });
 
   it("ends on the newest epoch, though an older apply writes its pointer last", async () => {

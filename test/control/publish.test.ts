@@ -1,25 +1,34 @@
 import { createScheduledController, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ChangeResponse, PublishResponse, SnapshotResponse } from "../../mesh/api.ts";
+import type { ChangeResponse, PublishResponse } from "../../mesh/api.ts";
 import control from "../../workers/control/index.ts";
-import { accepted, apply, get, send, service } from "./client.ts";
+import { accepted, apply, send, service } from "./client.ts";
 
 let applied: ChangeResponse;
-let text: string;
+let good: Awaited<ReturnType<typeof whole>>;
 
 beforeEach(async () => {
   await reset();
   applied = await apply(service("cart"));
-  ({ text } = await get<SnapshotResponse>("/v1/snapshot"));
+  good = await whole();
 });
 
 const { SNAPSHOTS } = env;
 const snapshotKey = () => `snapshot/${applied.hash}`;
-const whole = async () => ({
-  pointer: await SNAPSHOTS.get("pointer"),
-  snapshot: await SNAPSHOTS.get(snapshotKey()),
-});
+/** Everything that KV has, as bytes. */
+const whole = async (): Promise<Readonly<Record<string, readonly number[]>>> => {
+  const { keys } = await SNAPSHOTS.list();
+  return Object.fromEntries(
+    await Promise.all(
+      keys.map(async ({ name }) => [name, [...new Uint8Array((await SNAPSHOTS.get(name, "arrayBuffer"))!)]] as const),
+    ),
+  );
+};
+const pointer = () => SNAPSHOTS.get("pointer");
+const shardKey = () => Object.keys(good).find((key) => key.startsWith("shard/"))!;
+const cut = (key: string) => SNAPSHOTS.put(key, new Uint8Array(good[key]!.slice(0, -1)));
+const tamper = (key: string) => SNAPSHOTS.put(key, new Uint8Array(good[key]!.with(-1, 0)));
 const publish = async () => (await send("/v1/publish", { method: "POST" })).json<PublishResponse>();
 
 const damages: readonly (readonly [string, readonly string[], () => Promise<void>])[] = [
@@ -30,8 +39,11 @@ const damages: readonly (readonly [string, readonly string[], () => Promise<void
   ["a pointer to a wrong hash", ["pointer"], () => SNAPSHOTS.put("pointer", `{"epoch":1,"hash":"${"0".repeat(64)}"}`)],
   ["a pointer ahead of the truth", ["pointer"], () => SNAPSHOTS.put("pointer", `{"epoch":9,"hash":"${applied.hash}"}`)],
   ["a missing snapshot", ["snapshot"], () => SNAPSHOTS.delete(snapshotKey())],
-  ["a snapshot cut short", ["snapshot"], () => SNAPSHOTS.put(snapshotKey(), text.slice(0, -1))],
-  ["a tampered snapshot", ["snapshot"], () => SNAPSHOTS.put(snapshotKey(), text.replace("cart", "evil"))],
+  ["a snapshot cut short", ["snapshot"], () => cut(snapshotKey())],
+  ["a tampered snapshot", ["snapshot"], () => tamper(snapshotKey())],
+  ["a missing shard", ["snapshot"], () => SNAPSHOTS.delete(shardKey())],
+  ["a shard cut short", ["snapshot"], () => cut(shardKey())],
+  ["a tampered shard", ["snapshot"], () => tamper(shardKey())],
   [
     "an empty KV",
     ["snapshot", "pointer"],
@@ -42,24 +54,22 @@ const damages: readonly (readonly [string, readonly string[], () => Promise<void
 ];
 
 describe.each(damages)("%s", (_, mended, damage) => {
-  const good = () => ({ pointer: `{"epoch":1,"hash":"${applied.hash}"}`, snapshot: text });
-
   it("is mended by POST /v1/publish, which tells what it wrote", async () => {
     await damage();
     expect(await publish()).toEqual({ epoch: 1, hash: applied.hash, mended });
-    expect(await whole()).toEqual(good());
+    expect(await whole()).toEqual(good);
   });
 
   it("is mended by the minute's tick", async () => {
     await damage();
     await control.scheduled(createScheduledController(), env);
-    expect(await whole()).toEqual(good());
+    expect(await whole()).toEqual(good);
   });
 
   it("is mended by an apply of what is already there", async () => {
     await damage();
     expect(await apply(service("cart"))).toMatchObject({ epoch: 1, changed: false });
-    expect(await whole()).toEqual(good());
+    expect(await whole()).toEqual(good);
   });
 });
 
@@ -71,7 +81,9 @@ it("makes a new epoch when the lost snapshot cannot be compiled again", async ()
     storage.sql.exec("UPDATE epochs SET hash = ?", lost);
   });
   expect(await publish()).toEqual({ epoch: 2, hash: applied.hash, mended: ["snapshot", "pointer"] });
-  expect(await whole()).toEqual({ pointer: `{"epoch":2,"hash":"${applied.hash}"}`, snapshot: text });
+  expect(await pointer()).toBe(`{"epoch":2,"hash":"${applied.hash}"}`);
+  const { pointer: _, ...rest } = good;
+  expect(await whole()).toMatchObject(rest);
   expect((await config.history(1))[0]?.message).toMatch("Recompiled");
 });
 
@@ -104,7 +116,7 @@ it("goes on above what KV and the fleet know when the Config object was emptied"
   await forget();
   expect(await apply(service("cart"))).toMatchObject({ epoch: 3, problems: [] });
   expect(await env.FLEET.getByName("fleet").checkIn({ ...report, epoch: 2 })).toMatchObject({ epoch: 3 });
-  expect((await whole()).pointer).toMatch('"epoch":3');
+  expect(await pointer()).toMatch('"epoch":3');
 });
 
 it("goes on above what edges run when the fleet object and KV were emptied as well", async () => {
@@ -123,14 +135,16 @@ it("makes what is left of a log that was restored to an earlier state a later ep
   });
   expect(await publish()).toEqual({ epoch: 3, hash: applied.hash, mended: ["epoch", "pointer"] });
   expect(await publish()).toEqual({ epoch: 3, hash: applied.hash, mended: [] });
-  expect((await whole()).snapshot).toBe(text);
+  expect((await whole())[snapshotKey()]).toEqual(good[snapshotKey()]);
   expect(await env.FLEET.getByName("fleet").newestEpoch()).toBe(3);
 });
 
-it("writes the blob back on a rollback to it", async () => {
+it("writes manifest and shards back on a rollback to them", async () => {
   await apply(service("cart", 81));
   await SNAPSHOTS.delete(snapshotKey());
+  await SNAPSHOTS.delete(shardKey());
   const body = JSON.stringify({ to: 1 });
   await accepted(await send("/v1/rollback", { method: "POST", body }));
-  expect(await SNAPSHOTS.get(snapshotKey())).toBe(text);
+  const { pointer: _, ...blobs } = good;
+  expect(await whole()).toMatchObject(blobs);
 });

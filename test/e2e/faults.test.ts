@@ -3,11 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
+import type { Pointer, SnapshotResponse } from "../../mesh/api.ts";
+import { compile } from "../../mesh/compile/compile.ts";
+import { readFiles } from "../../mesh/resources/read.ts";
+import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
 import { bootMesh, type Mesh } from "../../local/mesh.ts";
 import { ask } from "../support/http.ts";
 import { controlClient, type ControlClient, pause, serves, TOKEN } from "../support/mesh.ts";
 import { freePort } from "../support/ports.ts";
+import { published, sha256 } from "../support/published.ts";
 import { type Part, startPart } from "../support/processes.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
@@ -148,7 +152,7 @@ describe("with its stores emptied or corrupted", () => {
   let edge: number;
   let control: ControlClient;
 
-  const boot = async (lastGood?: { epoch: number; hash: string; text: string }) => {
+  const boot = async (lastGood?: SnapshotResponse) => {
     const port = await freePort();
     edge = await freePort();
     mesh = await bootMesh({
@@ -161,6 +165,22 @@ describe("with its stores emptied or corrupted", () => {
   };
   const kv = () => mesh.runtime.getKVNamespace("SNAPSHOTS", "control");
   const get = () => ask({ port: edge, path: "/~up.shop/" });
+  /** Makes a snapshot the one in force, as control would. */
+  const point = async (pointer: Pointer) => {
+    await (await kv()).put(POINTER_KEY, JSON.stringify(pointer));
+    const stub = await mesh.runtime.getDurableObjectNamespace("FLEET", "control");
+    const fleet = stub.get(stub.idFromName("fleet")) as unknown as { announce(pointer: Pointer): Promise<void> };
+    await fleet.announce(pointer);
+  };
+  /** A snapshot of one shard, its manifest in KV and its shard not. */
+  const withoutShard = async (version: string) => {
+    const { resources } = readFiles([{ name: "test.yaml", text: manifests(version) }]);
+    const { manifest, shards } = await published(compile(resources).snapshot);
+    const hash = await sha256(manifest);
+    await (await kv()).put(snapshotKey(hash), manifest.slice().buffer);
+    const [[name, bytes]] = [...shards] as [[string, Uint8Array]];
+    return { hash, key: shardKey(name), bytes: bytes.slice().buffer };
+  };
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), "selvedge-stores-"));
@@ -176,7 +196,8 @@ describe("with its stores emptied or corrupted", () => {
     ["overwritten with garbage", async (key: string) => (await kv()).put(key, "garbage")],
     [
       "cut in half",
-      async (key: string) => (await kv()).put(key, ((await (await kv()).get(key, "text")) ?? "").slice(0, 20)),
+      async (key: string) =>
+        (await kv()).put(key, ((await (await kv()).get(key, "arrayBuffer")) ?? new ArrayBuffer(0)).slice(0, 20)),
     ],
   ])("serves the last good snapshot after every KV key was %s and the edge restarted, and says so", async (_, harm) => {
     const { epoch } = await control.applied(manifests());
@@ -199,7 +220,7 @@ describe("with its stores emptied or corrupted", () => {
     const { json } = await control.call("GET", "/v1/snapshot");
     await mesh.dispose();
     await rm(dir, { recursive: true, force: true });
-    await boot(json as { epoch: number; hash: string; text: string });
+    await boot(json as SnapshotResponse);
     const { status, headers } = await get();
     expect([status, headers["selvedge-snapshot"]]).toEqual([200, "bundle"]);
   });
@@ -213,10 +234,7 @@ describe("with its stores emptied or corrupted", () => {
     const { epoch } = await control.applied(manifests());
     const hash = "0".repeat(64);
     await (await kv()).put(snapshotKey(hash), "{}");
-    await (await kv()).put(POINTER_KEY, JSON.stringify({ epoch: epoch + 1, hash }));
-    const stub = await mesh.runtime.getDurableObjectNamespace("FLEET", "control");
-    const fleet = stub.get(stub.idFromName("fleet")) as unknown as { announce(pointer: object): Promise<void> };
-    await fleet.announce({ epoch: epoch + 1, hash });
+    await point({ epoch: epoch + 1, hash });
     await expect
       .poll(async () => {
         await get();
@@ -226,5 +244,32 @@ describe("with its stores emptied or corrupted", () => {
     const answered = await get();
     expect([answered.status, answered.headers["selvedge-epoch"]]).toEqual([200, String(epoch)]);
     await serves(edge, epoch);
+  });
+
+  it("refuses a snapshot of which a shard in use is not what it should be, and takes it once it is", async () => {
+    const { epoch } = await control.applied(manifests());
+    expect((await get()).status).toBe(200);
+    const { hash, key, bytes } = await withoutShard("2");
+    await (await kv()).put(key, "garbage");
+    await point({ epoch: epoch + 1, hash });
+    await expect
+      .poll(async () => {
+        await get();
+        return (await control.edges()).edges[0]?.nack?.reason;
+      })
+      .toMatch(/^the bytes of shard [0-9a-f]{64} do not have its hash$/);
+    expect((await get()).headers["selvedge-epoch"]).toBe(String(epoch));
+    await (await kv()).put(key, bytes);
+    await expect.poll(async () => (await get()).headers["selvedge-epoch"]).toBe(String(epoch + 1));
+    expect(up.received.at(-1)?.url).toBe("/v2/");
+  });
+
+  it("answers 503 with the cause while the shard of a host is not to be had, and serves it as soon as it is", async () => {
+    const { hash, key, bytes } = await withoutShard("1");
+    await point({ epoch: 1, hash });
+    const { status, headers } = await get();
+    expect([status, headers["selvedge-cause"], headers["retry-after"]]).toEqual([503, "no-shard", "1"]);
+    await (await kv()).put(key, bytes);
+    expect((await Promise.all([get(), get(), get()])).map((one) => one.status)).toEqual([200, 200, 200]);
   });
 });

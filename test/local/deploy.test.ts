@@ -8,9 +8,15 @@ import { deploy, type World } from "../../local/deploy.ts";
 const CREDENTIALS = { CLOUDFLARE_API_TOKEN: "token", CLOUDFLARE_ACCOUNT_ID: "account" };
 const CONTROL = { SELVEDGE_CONTROL: "https://control.example", SELVEDGE_TOKEN: "a-token-for-tests-only\n" };
 const ID = "0123456789abcdef0123456789abcdef";
-const EMPTY = '{ "epoch": 0, "hash": "", "text": "" }\n';
-const TEXT = '{"format":1}';
-const SNAPSHOT = { epoch: 7, hash: createHash("sha256").update(TEXT).digest("hex"), text: TEXT };
+const EMPTY = '{ "epoch": 0, "hash": "", "manifest": "", "shards": {} }\n';
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+const SNAPSHOT = {
+  epoch: 7,
+  hash: hashOf("the manifest"),
+  manifest: base64("the manifest"),
+  shards: { [hashOf("one shard")]: base64("one shard"), [hashOf("another")]: base64("another") },
+};
 
 let dir: string;
 let said: string[];
@@ -90,12 +96,17 @@ test.each([
   },
   {
     what: "control has no configuration",
-    given: { answer: () => Response.json({ epoch: 0, hash: "", text: "" }) },
+    given: { answer: () => Response.json({ epoch: 0, hash: "", manifest: "", shards: {} }) },
     why: "no configuration yet",
   },
   {
-    what: "the text does not have its hash",
-    given: { answer: () => Response.json({ ...SNAPSHOT, text: "{}" }) },
+    what: "the manifest does not have its hash",
+    given: { answer: () => Response.json({ ...SNAPSHOT, manifest: base64("another manifest") }) },
+    why: "do not have its hash",
+  },
+  {
+    what: "a shard does not have its hash",
+    given: { answer: () => Response.json({ ...SNAPSHOT, shards: { [hashOf("one shard")]: base64("other bytes") } }) },
     why: "do not have its hash",
   },
 ])("the edge is deployed without a snapshot, and the reason said, when $what", async ({ given, why }) => {

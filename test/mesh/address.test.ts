@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { type Address, addressOf } from "../../mesh/address.ts";
-import { isNamed, matcher } from "../../mesh/match.ts";
+import { isNamed } from "../../mesh/match.ts";
 import { EMPTY_SNAPSHOT, type Listener } from "../../mesh/snapshot.ts";
+import { ready } from "../support/published.ts";
 
 const listener = (hostname: string): Listener => ({ ...LISTENER, hostname });
 const LISTENER: Listener = { port: 80, hostname: "", gateways: [], hosts: {} };
-const routes = matcher({ ...EMPTY_SNAPSHOT, listeners: ["", "shop.example", "*.wide.example"].map(listener) });
+const routes = ready({ ...EMPTY_SNAPSHOT, listeners: ["", "shop.example", "*.wide.example"].map(listener) });
 const reached = { port: 80, domain: "mesh.example" };
 
 const host = (name: string, path: string): Address => ({ kind: "host", host: name, path });

@@ -32,6 +32,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "path-ambiguous": [{ cause: "path-ambiguous" }, 400],
   "request-broken": [{ cause: "request-broken" }, 400],
   "no-snapshot": [{ cause: "no-snapshot" }, 503, "1"],
+  "no-shard": [{ cause: "no-shard" }, 503, "1"],
   internal: [{ cause: "internal" }, 500],
 };
 

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compile } from "../../mesh/compile/compile.ts";
-import { listenersOf, matcher, matchHost, matchService, type Match, type Subject } from "../../mesh/match.ts";
+import { listenersOf, type Match, type Subject } from "../../mesh/match.ts";
 import { linearMatch, type LinearRequest, type LinearRoute } from "../support/linear-match.ts";
+import { hostMatch, ready, serviceMatch } from "../support/published.ts";
 import { backend, compiled, gateway, route, service, to } from "../support/resources.ts";
 import { listenersAndRoutes, request, resourcesOf } from "../support/route-tables.ts";
 
@@ -29,10 +30,10 @@ describe("match agrees with the specification read rule by rule", () => {
         listenersAndRoutes,
         fc.array(request, { minLength: 20, maxLength: 20 }),
         ({ listeners, routes }, requests) => {
-          const ready = matcher(compile(resourcesOf(listeners, routes)).snapshot);
+          const table = ready(compile(resourcesOf(listeners, routes)).snapshot);
           for (const one of requests) {
             const expected = linearMatch(listeners, routes, one);
-            expect(shown(matchHost(ready, one.port, one.host, subject(one)))).toBe(expected);
+            expect(shown(hostMatch(table, one.port, one.host, subject(one)))).toBe(expected);
             if (expected === undefined) refused++;
             else matched++;
           }
@@ -71,7 +72,7 @@ function answering(
     ),
   );
   const { host = "shop.example", method = "GET", path = "/", headers = {}, query = {} } = given;
-  return matchHost(matcher(snapshot), 80, host, subject({ method, path, headers, query }));
+  return hostMatch(ready(snapshot), 80, host, subject({ method, path, headers, query }));
 }
 
 const rulesOf = (...matches: object[]) => ({ rules: [{ matches }] });
@@ -118,8 +119,8 @@ describe("precedence", () => {
 
   it("between equals of one age, the first by namespace/name as one text", () => {
     const one = (namespace: string): LinearRoute => ({ namespace, name: "r", hostnames: [], rules: [{ matches: [] }] });
-    const ready = matcher(compile(resourcesOf([{ name: "l", port: 80 }], [one("a"), one("a-b")])).snapshot);
-    expect(shown(matchHost(ready, 80, "x", subject({ method: "GET", path: "/", headers: {}, query: {} })))).toBe(
+    const routes = ready(compile(resourcesOf([{ name: "l", port: 80 }], [one("a"), one("a-b")])).snapshot);
+    expect(shown(hostMatch(routes, 80, "x", subject({ method: "GET", path: "/", headers: {}, query: {} })))).toBe(
       "a-b/r 0",
     );
   });
@@ -342,7 +343,7 @@ describe("a service address", () => {
       rules: [{ matches: [prefix("/a")], backendRefs: [to("b")] }],
     }),
   );
-  const ready = matcher(snapshot);
+  const routes = ready(snapshot);
 
   it.each<[string, number | undefined, string, string | undefined]>([
     ["cart.default", undefined, "/x", "default/cart "],
@@ -355,7 +356,7 @@ describe("a service address", () => {
     ["constructor", undefined, "/x", undefined],
     ["__proto__", undefined, "/x", undefined],
   ])("%s at %s%s is answered by %s", (name, port, path, expected) => {
-    expect(shown(matchService(ready, name, port, "", subject({ method: "GET", path, headers: {}, query: {} })))).toBe(
+    expect(shown(serviceMatch(routes, name, port, "", subject({ method: "GET", path, headers: {}, query: {} })))).toBe(
       expected,
     );
   });
@@ -380,7 +381,7 @@ describe("an edge takes the listeners of its Gateway", () => {
     answers("third", "/c", "three"),
   );
   const asked = (scope: string, host: string, path: string) =>
-    shown(matchHost(matcher(snapshot, scope), 80, host, subject({ method: "GET", path, headers: {}, query: {} })));
+    shown(hostMatch(ready(snapshot, scope), 80, host, subject({ method: "GET", path, headers: {}, query: {} })));
 
   it.each<[scope: string, host: string, path: string, expected: string | undefined]>([
     ["", "any", "/a", "default/first 0"],
@@ -415,7 +416,7 @@ describe("a consumer's routes", () => {
     route("producer", { parentRefs, rules: [{ matches: [prefix("/a"), prefix("/b")], backendRefs: [home] }] }),
     route("consumer", { parentRefs, rules: [{ matches: [prefix("/a")], backendRefs: [home] }] }, { namespace: "web" }),
   );
-  const ready = matcher(snapshot);
+  const routes = ready(snapshot);
 
   it("may send on to their Service without a grant", () => {
     expect(problems).toEqual([]);
@@ -435,10 +436,10 @@ describe("a consumer's routes", () => {
       both,
     );
     const everything = subject({ method: "GET", path: "/", headers: {}, query: {} });
-    const ready = matcher(snapshot);
+    const routes = ready(snapshot);
     const answering = [
-      matchHost(ready, 80, "any", everything),
-      matchService(ready, "cart.default", 80, "web", everything),
+      hostMatch(routes, 80, "any", everything),
+      serviceMatch(routes, "cart.default", 80, "web", everything),
     ];
     expect(answering.map((match) => match?.rule.backends[0]?.backend === null)).toEqual([true, false]);
   });
@@ -452,6 +453,6 @@ describe("a consumer's routes", () => {
     ["default", "/a", "default/producer 0"],
   ])("for a caller from %j, %s is answered by %s", (caller, path, expected) => {
     const asked = subject({ method: "GET", path, headers: {}, query: {} });
-    expect(shown(matchService(ready, "cart.default", 80, caller, asked))).toBe(expected);
+    expect(shown(serviceMatch(routes, "cart.default", 80, caller, asked))).toBe(expected);
   });
 });

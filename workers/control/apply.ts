@@ -1,5 +1,5 @@
 /** Apply, delete and rollback are one thing: a plan over the epoch in force, compiled in full, and only then committed. */
-import type { ApplyRequest, ChangeResponse, DeleteRequest, RollbackRequest } from "../../mesh/api.ts";
+import type { ApplyRequest, ChangeResponse, DeleteRequest, Pointer, RollbackRequest } from "../../mesh/api.ts";
 import { canonicalJson } from "../../mesh/canonical.ts";
 import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from "../../mesh/plan.ts";
 import { byPlace, type Problem } from "../../mesh/problem.ts";
@@ -9,7 +9,7 @@ import { config, type Env } from "./env.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
-import { compiled, meshAt, meshInForce } from "./snapshot.ts";
+import { type Compiled, compiled, meshAt, meshInForce } from "./snapshot.ts";
 
 /** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
 const MAX_TRIES = 40;
@@ -85,7 +85,7 @@ async function change(
     }
 
     if ((await config(env).head()).epoch === base) {
-      await storeSnapshot(env, next, base);
+      await storeSnapshot(env, next, { epoch: base, hash });
       const { author = "unknown", message = "" } = asked;
       const committed = await config(env).commit({
         base,
@@ -108,9 +108,9 @@ async function change(
   throw new Refusal("unavailable", { detail }, { headers: { "retry-after": "1" } });
 }
 
-async function storeSnapshot(env: Env, { hash, text }: { hash: string; text: string }, epoch: number): Promise<void> {
+async function storeSnapshot(env: Env, next: Compiled, { epoch, hash }: Pointer): Promise<void> {
   try {
-    await putSnapshot(env, hash, text);
+    await putSnapshot(env, next, hash);
   } catch (error) {
     console.error(error);
     const detail = `KV did not take the snapshot. Nothing was changed: epoch ${epoch} stays in force. Try again.`;

@@ -5,7 +5,7 @@ import { parsePointer } from "../../mesh/pointer.ts";
 import { POINTER_KEY } from "../../mesh/snapshot.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { noQuery, queryOf } from "./request.ts";
-import { publishedText } from "./snapshot.ts";
+import { publishedAt } from "./snapshot.ts";
 
 /** 128 bits in hexadecimal. */
 const GOOD_TOKEN_LENGTH = 32;
@@ -60,7 +60,7 @@ async function pointer(env: Env, head: Pointer): Promise<Verdict> {
 }
 
 async function snapshot(env: Env, head: Pointer): Promise<Verdict> {
-  if (head.epoch === 0 || (await publishedText(env, head)) !== undefined) return FINE;
+  if (head.epoch === 0 || (await publishedAt(env, head)) !== undefined) return FINE;
   return { result: "error", error: `the snapshot of epoch ${head.epoch} is missing or corrupt`, hint: MEND };
 }
 

@@ -1,23 +1,62 @@
 /**
  * Publication: the Config object has the truth, KV has what edges read, the fleet object spreads the news.
- * The order is blob, commit, pointer: the pointer never names a blob that was not written before it.
+ * The order is shards, manifest, commit, pointer: nothing names what was not written before it.
  */
 import type { Pointer, PublishResponse } from "../../mesh/api.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
 import type { Problem } from "../../mesh/problem.ts";
-import { POINTER_KEY, snapshotKey } from "../../mesh/snapshot.ts";
+import { readManifest } from "../../mesh/manifest.ts";
+import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
-import { compiled, meshInForce, publishedText } from "./snapshot.ts";
+import { type Compiled, compiled, meshInForce, publishedAt } from "./snapshot.ts";
 
 /** How often an apply writes the pointer again because another one was quicker. */
 const MAX_ROUNDS = 10;
 
-/** Before a commit. A listing is no read of the key: reading a missing key makes KV remember it as missing for a minute. */
-export async function putSnapshot(env: Env, hash: string, text: string): Promise<void> {
-  const key = snapshotKey(hash);
+/**
+ * Before a commit: what KV does not have yet. The shards of `base`, the snapshot in force, are there. The manifest goes last, so
+ * that whoever finds it finds its shards.
+ */
+export async function putSnapshot(
+  env: Env,
+  { hash, published: { manifest, shards } }: Pick<Compiled, "hash" | "published">,
+  base: string,
+): Promise<void> {
+  const there = new Set(base === "" ? [] : await shardsOf(env, base));
+  await Promise.all(
+    [...shards].map(async ([name, bytes]) => {
+      if (!there.has(name)) await putMissing(env, shardKey(name), bytes);
+    }),
+  );
+  await putMissing(env, snapshotKey(hash), manifest);
+  last = { hash, shards: [...shards.keys()] };
+}
+
+/** A listing is no read of the key: reading a missing key makes KV remember it as missing for a minute. */
+async function putMissing(env: Env, key: string, bytes: Uint8Array): Promise<void> {
   const { keys } = await env.SNAPSHOTS.list({ prefix: key, limit: 1 });
-  if (keys.length === 0) await env.SNAPSHOTS.put(key, text);
+  if (keys.length === 0) await env.SNAPSHOTS.put(key, bytes);
+}
+
+/** Whatever KV has: it may be there and be corrupt. */
+async function rewrite(env: Env, { hash, published: { manifest, shards } }: Compiled): Promise<void> {
+  await Promise.all([...shards].map(([name, bytes]) => env.SNAPSHOTS.put(shardKey(name), bytes)));
+  await env.SNAPSHOTS.put(snapshotKey(hash), manifest);
+}
+
+/** What the snapshot that this isolate wrote last is made of: of one change after another, each finds its base here. */
+let last: { readonly hash: string; readonly shards: readonly string[] } | undefined;
+
+/** The hashes of a snapshot's shards; none where its manifest cannot be read. */
+async function shardsOf(env: Env, hash: string): Promise<readonly string[]> {
+  if (last?.hash === hash) return last.shards;
+  try {
+    const manifest = await env.SNAPSHOTS.get(snapshotKey(hash), "arrayBuffer");
+    return manifest ? readManifest(new Uint8Array(manifest)).shards.map((shard) => shard.hash) : [];
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -82,7 +121,7 @@ export async function publish(env: Env): Promise<PublishResponse> {
   if (heard > head.epoch) {
     inForce = await goOnAbove(env, heard);
     mended.push("epoch");
-  } else if ((await publishedText(env, head)) === undefined) {
+  } else if ((await publishedAt(env, head)) === undefined) {
     inForce = await rewriteSnapshot(env);
     mended.push("snapshot");
   }
@@ -120,27 +159,29 @@ export async function mend(env: Env, head: Pointer): Promise<Pointer & { readonl
 }
 
 /** The snapshot that the stored resources compile to. */
-export async function recompiled(env: Env): Promise<Pointer & { readonly text: string; readonly newHash: string }> {
+export async function recompiled(env: Env): Promise<{ readonly head: Pointer; readonly compiled: Compiled }> {
   const { epoch, hash, resources } = await meshInForce(env);
-  const { text, hash: newHash } = await compiled(resources);
-  return { epoch, hash, text, newHash };
+  return { head: { epoch, hash }, compiled: await compiled(resources) };
 }
 
 async function rewriteSnapshot(env: Env): Promise<Pointer> {
-  const { epoch, hash, text, newHash } = await recompiled(env);
-  // Not by putSnapshot: the blob may be there and be corrupt.
-  await env.SNAPSHOTS.put(snapshotKey(newHash), text);
-  if (newHash === hash) return { epoch, hash };
+  const { head, compiled } = await recompiled(env);
+  await rewrite(env, compiled);
+  const { hash } = compiled;
+  if (hash === head.hash) return head;
   // Another release of control compiled the lost one, and its bytes cannot be had again: equal resources, new epoch.
-  return recommit(env, { epoch, hash: newHash }, `Recompiled: the snapshot of epoch ${epoch} was lost`);
+  return recommit(env, { ...head, hash }, `Recompiled: the snapshot of epoch ${head.epoch} was lost`);
 }
 
 /** The Config object lost the end of its log, and edges run what stood there: what is left of it becomes a later epoch. */
 async function goOnAbove(env: Env, heard: number): Promise<Pointer> {
-  const { epoch, text, newHash } = await recompiled(env);
-  await env.SNAPSHOTS.put(snapshotKey(newHash), text);
+  const {
+    head: { epoch },
+    compiled,
+  } = await recompiled(env);
+  await rewrite(env, compiled);
   const message = `Went on from epoch ${epoch}: edges run up to epoch ${heard}, which the log has lost`;
-  return recommit(env, { epoch, hash: newHash }, message, heard);
+  return recommit(env, { epoch, hash: compiled.hash }, message, heard);
 }
 
 /** The same resources as a new epoch, later than `above`. */

@@ -14,7 +14,9 @@ import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { deny } from "./proxy.ts";
 import { report } from "./report.ts";
-import { coldStart, look, type Stores } from "./snapshot.ts";
+import { fetchShard, keepAhead } from "./shards.ts";
+import { coldStart, look } from "./snapshot.ts";
+import type { Stores } from "./stores.ts";
 import { within } from "./within.ts";
 
 export interface Env extends Vars {
@@ -51,7 +53,8 @@ export default {
     const { active } = mine;
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
     const touched = outside(mine, hostPreserving, env, request, context);
-    const response = await active.run(request, url, touched, ingress(request, url));
+    const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
+    const response = await active.run(request, url, touched, ingress(request, url), shard);
     const { recorder } = mine.memory;
     const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
     const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
@@ -79,14 +82,14 @@ function refresh(
     mine.lookedAt = Date.now();
     mine.lookingUntil = 0;
   });
-  context.waitUntil(looking);
+  context.waitUntil(looking.then(() => keepAhead(mine, stores(env, request))));
   return age > IDLE_AFTER_MS ? within(looking, WAIT_AFTER_IDLE_MS).catch(() => {}) : undefined;
 }
 
 /** Each of the first requests loads for itself: one that waited for another's would hang if that one were cancelled. */
 async function begin(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> {
   await coldStart(mine, stores(env, request));
-  context.waitUntil(look(mine, stores(env, request)));
+  context.waitUntil(look(mine, stores(env, request)).then(() => keepAhead(mine, stores(env, request))));
   mine.lookedAt = Date.now();
 }
 

@@ -1,5 +1,6 @@
 import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
 import { type Memory, newMemory } from "./memory.ts";
+import type { Matcher } from "../../mesh/match.ts";
 import type { Proxy } from "./proxy.ts";
 
 /**
@@ -15,6 +16,10 @@ export type Isolate = {
   /** When this isolate last looked for a newer snapshot, and until when a look counts as under way. Milliseconds since 1970. */
   lookedAt: number;
   lookingUntil: number;
+  /** Shards that a request is loading, by hash, and until when it counts as doing so. Milliseconds since 1970. */
+  readonly loading: Map<string, number>;
+  /** Shards of the snapshot in force that the Cache API or the deploy has, by hash. */
+  readonly kept: Set<string>;
   /** The newest snapshot that this isolate refused; told at every check-in until a newer one is in force. */
   refused: (Pointer & { readonly reason: string }) | undefined;
 };
@@ -22,6 +27,7 @@ export type Isolate = {
 export type Active = {
   readonly pointer: Pointer;
   readonly source: SnapshotSource;
+  readonly routes: Matcher;
   readonly run: Proxy;
 };
 
@@ -31,5 +37,7 @@ export const newIsolate = (id: string): Isolate => ({
   active: undefined,
   lookedAt: 0,
   lookingUntil: 0,
+  loading: new Map(),
+  kept: new Set(),
   refused: undefined,
 });

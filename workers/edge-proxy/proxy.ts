@@ -11,15 +11,15 @@ import {
   ambiguousPathsOf,
   isNamed,
   type Match,
-  matcher,
   matchHost,
   type Matcher,
   matchService,
+  type Missing,
 } from "../../mesh/match.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/weighted.ts";
-import type { Policy, Rule, Snapshot, WeightedBackend } from "../../mesh/snapshot.ts";
+import type { Backend, Policy, Rule, WeightedBackend } from "../../mesh/snapshot.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
 import type { Ingress } from "./ingress.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
@@ -29,29 +29,34 @@ import { callersDeadline } from "./layers/deadline.ts";
 import { observed, type Seen } from "./report.ts";
 import { upstream } from "./upstream.ts";
 
-/** `url` is the request's, parsed: the entry has needed it already. */
-export type Proxy = (request: Request, url: URL, outside: Outside, ingress: Ingress) => Promise<Response>;
+/** `url` is the request's, parsed: the entry has needed it already. `fetchShard` makes one resident, or says that it could not. */
+export type Proxy = (
+  request: Request,
+  url: URL,
+  outside: Outside,
+  ingress: Ingress,
+  fetchShard: (number: number) => Promise<boolean>,
+) => Promise<Response>;
 
-/** `gateway` (`namespace/name`) is the only one whose listeners answer; empty text serves all. */
-export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Proxy {
-  const routes = matcher(snapshot, gateway);
-  const layers = layersOver(snapshot.backends);
+/** Built when a rule is first used, and there as long as its shard is: of ten thousand rules, an isolate meets a few. */
+const handlers = new WeakMap<Rule, Handler>();
+
+function handlerOf({ rule, backends }: Match): Handler {
+  const known = handlers.get(rule);
+  if (known) return known;
+  const layers = layersOver(backends);
   const build: Build = (policies, inner) =>
     stack(
       policies.map((policy) => layerOf(layers, policy)),
       inner,
     );
-  const handlers = new Map<Rule, Handler>();
-  // Built when a rule is first used: of ten thousand rules, an isolate meets a few.
-  const handlerOf = (rule: Rule): Handler => {
-    const known = handlers.get(rule);
-    if (known) return known;
-    const made = build(rule.layers, split(snapshot, rule, build));
-    handlers.set(rule, made);
-    return made;
-  };
+  const made = build(rule.layers, split(backends, rule, build));
+  handlers.set(rule, made);
+  return made;
+}
 
-  return async (request, url, outside, ingress) => {
+export function proxy(routes: Matcher, pinned: Pointer): Proxy {
+  return async (request, url, outside, ingress, fetchShard) => {
     const seen: Seen = { request, began: outside.now(), rule: undefined, call: undefined };
     begin(outside.memory.recorder);
     try {
@@ -59,7 +64,11 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
       if (endsHere(request)) return noFurther();
       const path = pathOf(routes, ingress, request, url);
       const address = addressOf(routes, isNamed, ingress, url.hostname, path);
-      const match = find(routes, ingress, address, request, url);
+      let match = find(routes, ingress, address, request, url);
+      while (match && "missing" in match) {
+        if (!(await fetchShard(match.missing))) throw new Denied({ cause: "no-shard" });
+        match = find(routes, ingress, address, request, url);
+      }
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
       const call: Call = {
@@ -94,7 +103,7 @@ export function proxy(snapshot: Snapshot, pinned: Pointer, gateway: string): Pro
       };
       seen.call = call;
       const allowedMs = timeAllowed((name) => request.headers.get(name));
-      const handler = handlerOf(match.rule);
+      const handler = handlerOf(match);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
       return observed(seen, "", finish(await run(call), call), outside);
     } catch (error) {
@@ -148,7 +157,7 @@ function find(
   address: Address,
   { method, headers }: Request,
   url: URL,
-): Match | undefined {
+): Match | Missing | undefined {
   const subject = {
     method,
     path: address.path,
@@ -161,8 +170,8 @@ function find(
 }
 
 /** The rule's backends by weight, each with its own layers. */
-function split(snapshot: Snapshot, rule: Rule, build: Build): Handler {
-  const shares = rule.backends.map((one) => backendHandler(snapshot, one, build));
+function split(backends: readonly Backend[], rule: Rule, build: Build): Handler {
+  const shares = rule.backends.map((one) => backendHandler(backends, one, build));
   const drawn = weigh(rule.backends.map(({ weight }, index) => ({ weight, index })).filter(({ weight }) => weight > 0));
   return (call) => {
     const share = call.place.share ?? pick(drawn, call.outside.random())?.index;
@@ -175,8 +184,8 @@ function split(snapshot: Snapshot, rule: Rule, build: Build): Handler {
 
 type Build = (policies: readonly Policy[], inner: Handler) => Handler;
 
-function backendHandler(snapshot: Snapshot, { backend, layers }: WeightedBackend, build: Build): Handler {
-  const found = backend === null ? undefined : snapshot.backends[backend];
+function backendHandler(backends: readonly Backend[], { backend, layers }: WeightedBackend, build: Build): Handler {
+  const found = backend === null ? undefined : backends[backend];
   if (!found) return () => Promise.reject(new Denied({ cause: "no-backend" }));
   const run = build(layers, upstream(found));
   return (call) => {

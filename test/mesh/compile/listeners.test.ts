@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Compiled } from "../../../mesh/compile/compile.ts";
-import { matchHost, matcher } from "../../../mesh/match.ts";
+import { hostMatch, ready } from "../../support/published.ts";
 import { backend, compiled, gateway, listenerSet, namespace, route, to } from "../../support/resources.ts";
 
 type Listener = { name: string; port: number; protocol: string; hostname?: string };
@@ -35,7 +35,7 @@ const codes = ({ problems }: Compiled): string[] =>
   problems.map(({ code, resource, path }) => `${code} ${resource} ${path}`);
 
 const answering = ({ snapshot }: Compiled, host: string, port = 80): string | undefined =>
-  matchHost(matcher(snapshot), port, host, { method: "GET", path: "/", header: () => null, query: () => null })?.rule
+  hostMatch(ready(snapshot), port, host, { method: "GET", path: "/", header: () => null, query: () => null })?.rule
     .route;
 
 describe("a ListenerSet joins a Gateway that allows", () => {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { ambiguousPathsOf, matcher } from "../../../mesh/match.ts";
+import { ambiguousPathsOf } from "../../../mesh/match.ts";
+import { ready } from "../../support/published.ts";
 import { compiled, gateway, route, trafficPolicy } from "../../support/resources.ts";
 
 const listeners = [
@@ -23,7 +24,7 @@ const says = (name: string, ambiguous: string, sectionName?: string) =>
 it("a listener's own setting goes before its Gateway's, and what is not said refuses", () => {
   const read = (...policies: readonly object[]) =>
     ["strict.example", "a.kept.example", "other.example"].map((host) =>
-      ambiguousPathsOf(matcher(compiled(front, ...policies).snapshot), 80, host),
+      ambiguousPathsOf(ready(compiled(front, ...policies).snapshot), 80, host),
     );
   expect(read()).toEqual(["refuse", "refuse", "refuse"]);
   expect(read(says("a", "Resolve"))).toEqual(["resolve", "resolve", "refuse"]);
@@ -33,7 +34,7 @@ it("a listener's own setting goes before its Gateway's, and what is not said ref
 it("of two Gateways with one listener the stricter holds", () => {
   const second = gateway("second", { gatewayClassName: "selvedge", listeners });
   const { snapshot } = compiled(front, second, says("a", "Keep"));
-  expect(ambiguousPathsOf(matcher(snapshot), 80, "a.kept.example")).toBe("refuse");
+  expect(ambiguousPathsOf(ready(snapshot), 80, "a.kept.example")).toBe("refuse");
 });
 
 it("said of a route it is reported", () => {

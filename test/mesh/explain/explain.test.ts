@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { failureOf } from "../../../mesh/candidates.ts";
 import { compile } from "../../../mesh/compile/compile.ts";
 import { type Asked, explain } from "../../../mesh/explain/explain.ts";
-import { matcher, matchHost, matchService } from "../../../mesh/match.ts";
 import type { LinearRequest } from "../../support/linear-match.ts";
+import { hostMatch, ready, serviceMatch } from "../../support/published.ts";
 import {
   backend,
   compiled,
@@ -58,13 +58,14 @@ describe("explain picks what match picks", () => {
         fc.array(request, { minLength: 20, maxLength: 20 }),
         ({ listeners, routes }, requests) => {
           const found = compile(resourcesOf(listeners, routes));
-          const ready = matcher(found.snapshot);
+          const table = ready(found.snapshot);
           for (const one of requests) {
             const { path, ...rest } = subject(one);
             const entry = { ...asked({}), ...rest, hostname: one.host, pathname: path, port: one.port };
             const { taker, passedOver, omitted, answer } = explain(found, entry, Infinity);
-            const match = matchHost(ready, one.port, one.host, subject(one));
-            expect(taker && found.snapshot.rules[taker.candidate.rule]).toBe(match?.rule);
+            const match = hostMatch(table, one.port, one.host, subject(one));
+            const rule = taker && found.snapshot.rules[taker.candidate.rule];
+            expect(rule && [rule.route, rule.rule]).toEqual(match && [match.rule.route, match.rule.rule]);
             expect(taker?.kind === "prefix" ? taker.path : undefined).toBe(match?.prefix);
             for (const passed of passedOver) expect(failureOf(passed, subject(one))).toEqual(passed.because);
             expect([omitted, taker === undefined]).toEqual([0, answer?.cause === "no-route"]);
@@ -88,14 +89,14 @@ describe("explain picks what match picks", () => {
       route("producer", { parentRefs: [{ ...parentRefs[0], port: 80 }], rules }),
       route("consumer", { parentRefs, rules: rules.slice(1) }, { namespace: "web" }),
     );
-    const ready = matcher(found.snapshot);
+    const table = ready(found.snapshot);
     for (const port of [undefined, 80, 81, 82])
       for (const caller of ["", "web", "default", "constructor"])
         for (const path of ["/a", "/b", "/c"]) {
           const url = `http://edge.example/~cart.default${port === undefined ? "" : `:${port}`}${path}`;
           const { taker } = explain(found, asked({ url, caller }), NEAREST);
           const plain = { method: "GET", path, header: () => null, query: () => null };
-          const match = matchService(ready, "cart.default", port, caller, plain);
+          const match = serviceMatch(table, "cart.default", port, caller, plain);
           expect([url, caller, taker && `${taker.route} ${taker.rule}`]).toEqual([
             url,
             caller,
