@@ -29,6 +29,7 @@ export default defineConfig({
                 FLEET: { className: "FleetObject", useSQLite: true },
                 BREAKER: { className: "BreakerObject", useSQLite: true },
                 COLLECTOR: { className: "CollectorObject", useSQLite: true },
+                IDENTITY: { className: "IdentityObject", useSQLite: true },
               },
               bindings: { CONTROL_TOKEN: "a-token-of-more-than-thirty-two-characters" },
             },

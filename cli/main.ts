@@ -15,6 +15,7 @@ import { diffCommand } from "./commands/diff.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
+import { identityCommand } from "./commands/identity.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { routesCommand } from "./commands/routes.ts";
@@ -49,6 +50,7 @@ for (const add of [
   proxyStatusCommand,
   routesCommand,
   breakersCommand,
+  identityCommand,
   checkCommand,
   contextCommand,
   completionCommand,

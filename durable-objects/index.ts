@@ -4,6 +4,7 @@ export { CollectorObject } from "./collector.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
 export { IdempotencyObject } from "./idempotency.ts";
+export { IdentityObject } from "./identity.ts";
 export { RateLimitObject } from "./rate-limit.ts";
 
 export default { fetch: () => new Response(null, { status: 404 }) } satisfies ExportedHandler;

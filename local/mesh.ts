@@ -78,6 +78,7 @@ const OBJECTS = {
   FLEET: "FleetObject",
   COLLECTOR: "CollectorObject",
   IDEMPOTENCY: "IdempotencyObject",
+  IDENTITY: "IdentityObject",
 } as const;
 
 /** Throws `PortInUse` when a socket is taken. */
@@ -205,11 +206,12 @@ export async function workersOf({
           ...(await code("control")),
           bindings: {
             CONTROL_TOKEN: control.token,
+            TRUST_DOMAIN: meshDomain,
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
           },
           kvNamespaces: { SNAPSHOTS: KV },
-          durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "COLLECTOR"], { scriptName: "state" }),
+          durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "IDENTITY", "COLLECTOR"], { scriptName: "state" }),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
         },
       ]
@@ -232,12 +234,15 @@ export async function workersOf({
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
         TRUSTED_PROXIES: "0",
+        CLIENT_CERTIFICATES: "",
         HOST_PRESERVING: JSON.stringify(
           Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),
         ),
       },
       kvNamespaces: { SNAPSHOTS: KV },
-      durableObjects: objects(["BREAKER", "RATE_LIMIT", "IDEMPOTENCY", "FLEET", "COLLECTOR"], { scriptName: "state" }),
+      durableObjects: objects(["BREAKER", "RATE_LIMIT", "IDEMPOTENCY", "IDENTITY", "FLEET", "COLLECTOR"], {
+        scriptName: "state",
+      }),
       serviceBindings: Object.fromEntries(
         [
           ...Object.entries(edge.services ?? {}),

@@ -156,6 +156,22 @@ export type Check = {
   readonly hint?: string;
 };
 
+/** `GET /v1/identity/workloads` */
+export type WorkloadsResponse = { readonly trustDomain: string; readonly items: readonly Workload[] };
+export type Workload = {
+  readonly namespace: string;
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly revoked?: number;
+};
+
+/** `POST /v1/identity/workloads` and `…/renew`, with `{namespace, name}`: the bootstrap secret, which is shown this once. */
+export type SecretResponse = { readonly secret: string };
+
+/** `POST /v1/identity/token`, with the bootstrap secret in place of an operator's token. */
+export type TokenResponse = { readonly token: string; readonly expiresInSeconds: number };
+
 /** RFC 9457. `problems` on 422, `epoch` (the one in force) on 412. */
 export type ApiProblem = {
   readonly type: string;

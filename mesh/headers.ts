@@ -14,6 +14,10 @@ export const MESH_HEADERS = {
   degraded: "selvedge-degraded",
   /** To upstreams: which execution of an idempotency key this is. More than 1 only where the policy allows it. */
   attempt: "selvedge-idempotency-attempt",
+  /** What a workload proves by who it is. */
+  token: "selvedge-token",
+  /** What the mesh asserts to a service: who calls it, and through whom the call came. */
+  caller: "selvedge-caller",
   /** How many tries the call took, if more than one. */
   attempts: "selvedge-attempts",
 } as const;

@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
   authenticate: ({ required, providers }) =>
     typeof required === "boolean" && Array.isArray(providers) && providers.every(isProvider),
+  assert: ({ trustDomain, service }) => typeof trustDomain === "string" && typeof service === "string",
   authorize: ({ groups }) => isAuthorization(groups),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
   idempotency: (layer) =>

@@ -55,6 +55,7 @@ export function cutUp(snapshot: Snapshot): {
       })),
       shards: shards.map(({ byteLength }, number) => ({ hash: hashes[number]!, bytes: byteLength })),
       kinds: kindsOf(snapshot),
+      ...(snapshot.identity && { identity: snapshot.identity }),
       names: new Set(places.map(({ hash }) => hash)),
     });
   return { shards, manifest };

@@ -3,6 +3,7 @@
  * edges match against the pieces (match.ts), and whoever shows it puts them together again (assemble.ts). Every default is filled in,
  * every reference is an index, every list is in the order in which the edge tries it: the edge decides nothing that compile could have decided.
  */
+import type { MeshIdentity } from "./identity.ts";
 import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
@@ -24,6 +25,8 @@ export type Snapshot = {
   readonly services: Readonly<Record<string, readonly ServicePort[]>>;
   readonly rules: readonly Rule[];
   readonly backends: readonly Backend[];
+  /** Absent while the mesh has no workload. */
+  readonly identity?: MeshIdentity;
 };
 
 /**
@@ -117,6 +120,8 @@ export type Policy =
   | { readonly kind: "deadline"; readonly ms: number }
   | ({ readonly kind: "cors" } & Cors)
   | ({ readonly kind: "authenticate" } & Authentication)
+  /** `service` is `name.namespace`: whom the assertion is for. */
+  | { readonly kind: "assert"; readonly trustDomain: string; readonly service: string }
   | { readonly kind: "authorize"; readonly groups: readonly AuthorizationGroup[] }
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
   | ({ readonly kind: "idempotency" } & Idempotency)

@@ -2,6 +2,7 @@
  * Resources -> snapshot: references resolved, defaults filled in, everything in the order in which the edge tries it.
  * Deterministic: the same resources give the same snapshot, in whatever order they come.
  */
+import type { MeshIdentity } from "../identity.ts";
 import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -33,12 +34,14 @@ export type Facts = Compiling & {
   readonly parents: ReadonlyMap<Item<"HTTPRoute">, readonly ParentFact[]>;
 };
 
-export function compile(resources: readonly Resource[]): Compiled {
+/** `identity` is what edges are to know of workloads; no resource says it. */
+export function compile(resources: readonly Resource[], identity?: MeshIdentity): Compiled {
   const from = model(resources);
   const granted = grants(from);
   const found = listeners(from);
   const compiling: Compiling = {
     model: from,
+    trustDomain: identity?.trustDomain,
     policies: policies(from),
     destinations: destinations(from, granted),
     rules: new Interned(),
@@ -55,6 +58,7 @@ export function compile(resources: readonly Resource[]): Compiled {
     ...tables(compiling, found, parents),
     rules: compiling.rules.list,
     backends: compiling.backends.list,
+    ...(identity && { identity }),
   };
   return {
     snapshot,

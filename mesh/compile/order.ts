@@ -15,6 +15,7 @@
  * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
  * | session | just outside the draw of a backend, which it may forestall |
  * | body-timeout | watches over the body of whichever try is passed on |
+ * | assert | once a call, of what the filters left; it says nothing that a try could change |
  * | breaker | outside the tries: one call, one verdict |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
  * | balance | beneath the tries, so that each is drawn an endpoint of its own |
@@ -38,6 +39,7 @@ const ORDER: readonly Policy["kind"][] = [
   "mirror",
   "session",
   "body-timeout",
+  "assert",
   "breaker",
   "retry",
   "balance",

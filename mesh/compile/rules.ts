@@ -6,6 +6,7 @@ import type { Destination, Destinations } from "./backends.ts";
 import { filterLayers } from "./filters.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
+import { assertLayer } from "./layers/assert.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer } from "./layers/authorize.ts";
 import { balanceLayer } from "./layers/balance.ts";
@@ -21,6 +22,8 @@ import type { Placed } from "./table.ts";
 
 export type Compiling = {
   readonly model: Model;
+  /** Undefined while the mesh has no identities. */
+  readonly trustDomain: string | undefined;
   readonly policies: Policies;
   readonly destinations: Destinations;
   readonly rules: Interned<Rule>;
@@ -185,7 +188,7 @@ type Way = {
 };
 
 function weighted(
-  { policies, backends }: Compiling,
+  { policies, backends, trustDomain }: Compiling,
   { backend, target }: Destination,
   weight: number,
   { rule, name, filters, targets }: Way,
@@ -196,6 +199,7 @@ function weighted(
     ...policyDeadline(policies, [target]),
     ...rateLimitLayer(policies, [target]),
     ...filters,
+    ...assertLayer(policies, [MESH_TARGET, namespaceTarget(target.namespace), ...all], trustDomain),
     ...breakerLayer(policies, all, backend, index, name),
     ...retryLayer(policies, rule, all, backend.name),
     ...balanceLayer(policies, all, backend, index),

@@ -1,4 +1,5 @@
 /** AuthenticationPolicies: whose tokens a route accepts, where they stand in a request, and what becomes of their claims. */
+import type { KeySet } from "../key-set.ts";
 import type { Claims } from "./authorize-clause.ts";
 
 export type Authentication = {
@@ -18,9 +19,6 @@ export type Provider = {
   readonly forward: boolean;
   readonly skewMs: number;
 };
-
-/** A JSON Web Key Set (RFC 7517): public keys alone. */
-export type KeySet = { readonly keys: readonly Readonly<Record<string, unknown>>[] };
 
 /** Where a token may stand. */
 export type Place =

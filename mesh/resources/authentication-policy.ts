@@ -94,11 +94,18 @@ export const authenticationPolicy = defineKind(
     namespaced: true,
   },
   {
-    spec: z.strictObject({
-      targetRefs: z.array(targetReference).min(1).max(16),
-      /** Without, a request that brings no token goes on as nobody's; one that brings a bad one is always refused. */
-      required: z.boolean().default(false),
-      jwtRules: z.array(jwtRule).min(1).max(32),
-    }),
+    spec: z
+      .strictObject({
+        targetRefs: z.array(targetReference).min(1).max(16),
+        /** Without, a request that brings no token goes on as nobody's; one that brings a bad one is always refused. */
+        required: z.boolean().default(false),
+        jwtRules: z.array(jwtRule).max(32).default([]),
+        /** Whether services are told, in a signed token for each of them alone, who calls them. */
+        assertCaller: z.boolean().default(false),
+      })
+      .refine(({ required, jwtRules, assertCaller }) => jwtRules.length > 0 || (assertCaller && !required), {
+        path: ["jwtRules"],
+        message: "must have a rule, unless the policy only wants services told who calls them",
+      }),
   },
 );

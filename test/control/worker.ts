@@ -1,3 +1,9 @@
 /** Control and the objects it speaks to as one Worker, so that tests reach storage and evict objects. */
-export { BreakerObject, CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+export {
+  BreakerObject,
+  CollectorObject,
+  ConfigObject,
+  FleetObject,
+  IdentityObject,
+} from "../../durable-objects/index.ts";
 export { default } from "../../workers/control/index.ts";

@@ -75,6 +75,7 @@ describe("a layer that a request would trip over is refused", () => {
   });
 
   it.each<[string, unknown]>([
+    ["an assertion to nobody", { kind: "assert", trustDomain: "mesh" }],
     ["groups of policies that are none", { kind: "authorize", groups: "x" }],
     ["a retry without codes", { ...RETRY, codes: undefined }],
     ["a retry of no attempt", { ...RETRY, attempts: 0 }],

@@ -6,6 +6,7 @@ import { byPlace, type Problem } from "../../mesh/problem.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import { config, type Env } from "./env.ts";
+import { identityView, isNewest, lastIdentityView } from "./identity-view.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
@@ -63,13 +64,14 @@ async function change(
   propose: (current: readonly Resource[]) => Proposal,
 ): Promise<Response> {
   const wanted = baseOf(request);
+  let known = lastIdentityView();
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await scheduler.wait(Math.random() * 10 * Math.min(attempt, 10));
     const { epoch: base, hash, resources } = await meshInForce(env);
     if (wanted !== undefined && wanted !== base) throw new Refusal("epoch-mismatch", { epoch: base });
 
     const plan = propose(resources);
-    const next = await compiled(plan.resources);
+    const next = await compiled(plan.resources, known.identity);
     const found = plan.concerning?.(next.problems) ?? next.problems;
     const problems = [...(plan.problems ?? []), ...found].toSorted(byPlace);
     refuseErrors(problems);
@@ -78,13 +80,18 @@ async function change(
     const differs = plan.changes.some(({ action }) => action !== "unchanged");
     // A newer control may compile the same resources to another snapshot: that is a change, though of no resource.
     const changed = differs || (base > 0 && next.hash !== hash);
-    if (asked.dryRun) return answer({ epoch: base, hash, changed, results, problems });
-    if (!changed) {
+    if (!changed && !asked.dryRun) {
       const mended = await mend(env, { epoch: base, hash });
       return answer({ ...mended, changed, results, problems: [...problems, ...mended.problems] });
     }
 
-    if ((await config(env).head()).epoch === base) {
+    if (asked.dryRun || (await config(env).head()).epoch === base) {
+      // A revocation must not be undone by resources that were compiled without it.
+      if (changed && !(await isNewest(env, known))) {
+        known = await identityView(env);
+        continue;
+      }
+      if (asked.dryRun) return answer({ epoch: base, hash, changed, results, problems });
       await storeSnapshot(env, next, { epoch: base, hash });
       const { author = "unknown", message = "" } = asked;
       const committed = await config(env).commit({

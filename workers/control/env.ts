@@ -1,5 +1,11 @@
 import { COLLECTORS } from "../../mesh/telemetry/collector.ts";
-import type { BreakerObject, CollectorObject, ConfigObject, FleetObject } from "../../durable-objects/index.ts";
+import type {
+  BreakerObject,
+  CollectorObject,
+  ConfigObject,
+  FleetObject,
+  IdentityObject,
+} from "../../durable-objects/index.ts";
 
 export type Env = {
   readonly SNAPSHOTS: KVNamespace;
@@ -7,6 +13,9 @@ export type Env = {
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
+  readonly IDENTITY: DurableObjectNamespace<IdentityObject>;
+  /** The trust domain of the workloads' SPIFFE IDs. */
+  readonly TRUST_DOMAIN?: string;
   /** `namespace/name` of the Secrets for which the platform holds a certificate, with commas between. */
   readonly CERTIFICATES?: string;
   /** Host names or IP addresses at which the edge answers, with commas between: what a Gateway's status shows. */
@@ -21,3 +30,5 @@ export const config = (env: Env): DurableObjectStub<ConfigObject> => env.CONFIG.
 export const collectors = (env: Env): Pick<CollectorObject, "totals" | "range">[] =>
   COLLECTORS.map((name) => env.COLLECTOR.getByName(name) as unknown as CollectorObject);
 export const fleet = (env: Env): DurableObjectStub<FleetObject> => env.FLEET.getByName("fleet");
+export const identities = (env: Env): DurableObjectStub<IdentityObject> => env.IDENTITY.getByName("identity");
+export const trustDomainOf = ({ TRUST_DOMAIN = "mesh.internal" }: Env): string => TRUST_DOMAIN;

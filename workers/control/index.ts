@@ -4,9 +4,10 @@ import { apply, remove, rollback } from "./apply.ts";
 import { refusalFor } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
-import type { Env } from "./env.ts";
+import { type Env, identities } from "./env.ts";
+import { addWorkload, keySet, renewWorkload, revokeWorkload, rotateKeys, token, workloads } from "./identity.ts";
 import { exposition, metrics } from "./metrics.ts";
-import { publish, publishNow } from "./publish.ts";
+import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
 
@@ -27,6 +28,11 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, h
   ["POST", "/v1/breakers", hold],
   ["GET", "/v1/metrics", metrics],
   ["GET", "/metrics", exposition],
+  ["GET", "/v1/identity/workloads", workloads],
+  ["POST", "/v1/identity/workloads", addWorkload],
+  ["POST", "/v1/identity/renew", renewWorkload],
+  ["POST", "/v1/identity/revoke", revokeWorkload],
+  ["POST", "/v1/identity/rotate-keys", rotateKeys],
 ];
 
 const app = new Hono<{ Bindings: Env }>();
@@ -37,6 +43,9 @@ app.use(async (context, next) => {
   context.header("cache-control", "no-store");
   context.header("x-content-type-options", "nosniff");
 });
+/** For those who are no operators: workloads, who bring a secret of their own, and services, who verify. */
+app.post("/v1/identity/token", (context) => token(context.req.raw, context.env));
+app.get("/.well-known/jwks.json", (context) => keySet(context.req.raw, context.env));
 app.use(async (context, next) => {
   const refusal = await refusalFor(context.req.header("authorization") ?? null, context.env.CONTROL_TOKEN);
   if (refusal) return refusal;
@@ -61,5 +70,6 @@ export default {
   fetch: (request, env, ctx) => app.fetch(request, env, ctx),
   async scheduled(_controller, env) {
     await publish(env);
+    if (!(await identities(env).isPublished())) await publishIdentity(env, "Identities published");
   },
 } satisfies ExportedHandler<Env>;

@@ -7,7 +7,8 @@ import { parsePointer } from "../../mesh/pointer.ts";
 import type { Problem } from "../../mesh/problem.ts";
 import { readManifest } from "../../mesh/manifest.ts";
 import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
-import { config, type Env, fleet } from "./env.ts";
+import { config, type Env, fleet, identities } from "./env.ts";
+import { identityView } from "./identity-view.ts";
 import { Refusal } from "./refusal.ts";
 import { type Compiled, compiled, meshInForce, publishedAt } from "./snapshot.ts";
 
@@ -161,7 +162,37 @@ export async function mend(env: Env, head: Pointer): Promise<Pointer & { readonl
 /** The snapshot that the stored resources compile to. */
 export async function recompiled(env: Env): Promise<{ readonly head: Pointer; readonly compiled: Compiled }> {
   const { epoch, hash, resources } = await meshInForce(env);
-  return { head: { epoch, hash }, compiled: await compiled(resources) };
+  // After the mesh: what is compiled on an epoch is never older than that epoch.
+  const { identity } = await identityView(env);
+  return { head: { epoch, hash }, compiled: await compiled(resources, identity) };
+}
+
+/**
+ * A change of identities is a new epoch of the same resources: edges hear of it as of any other. Before the first apply there is nothing that
+ * it could change.
+ */
+export async function publishIdentity(env: Env, message: string): Promise<Pointer> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const version = await identities(env).version();
+    const { head, compiled } = await recompiled(env);
+    const { hash } = compiled;
+    if (head.epoch === 0 || hash === head.hash) {
+      await identities(env).publishedTo(version);
+      return head;
+    }
+    await putSnapshot(env, compiled, head.hash);
+    const committed = await recommit(env, { ...head, hash }, message).catch((error: unknown) => {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    });
+    if (!committed) continue;
+    await announce(env, committed);
+    await identities(env).publishedTo(version);
+    return committed;
+  }
+  const detail =
+    "The change is stored, and edges do not know it yet: too many applies at once. Control tries again within a minute.";
+  throw new Refusal("unavailable", { detail }, { headers: { "retry-after": "1" } });
 }
 
 async function rewriteSnapshot(env: Env): Promise<Pointer> {

@@ -1,4 +1,5 @@
 /** Resources to published snapshot to hash, and what the platform can hold of either. */
+import type { MeshIdentity } from "../../mesh/identity.ts";
 import type { Pointer } from "../../mesh/api.ts";
 import { canonicalJson } from "../../mesh/canonical.ts";
 import { compile } from "../../mesh/compile/compile.ts";
@@ -39,8 +40,8 @@ export async function meshInForce(env: Env): Promise<Mesh> {
 }
 
 /** Compiles the whole mesh. A problem of severity error means that it must not be committed. */
-export async function compiled(resources: readonly Resource[]): Promise<Compiled> {
-  const { snapshot, problems } = compile(resources);
+export async function compiled(resources: readonly Resource[], identity: MeshIdentity | undefined): Promise<Compiled> {
+  const { snapshot, problems } = compile(resources, identity);
   const published = await encode(snapshot, sha256);
   return {
     published,

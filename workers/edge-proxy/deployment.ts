@@ -1,5 +1,6 @@
 /** What a deployment's vars say, read once an isolate; docs/operating.md tells what each is for. */
 import { DEFAULT_PORT } from "../../mesh/redirect.ts";
+import { isRecord } from "../../mesh/canonical.ts";
 import type { Ingress } from "./ingress.ts";
 
 export type Vars = {
@@ -18,6 +19,8 @@ export type Vars = {
   readonly CALLER: string;
   /** How many proxies in front of this deployment append to X-Forwarded-For; what callers before them say of it is dropped. */
   readonly TRUSTED_PROXIES: string;
+  /** JSON: SHA-256 of a client certificate, in lower-case hexadecimal -> the workload that it stands for, `namespace/name`. */
+  readonly CLIENT_CERTIFICATES: string;
   /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
   readonly HOST_PRESERVING: string;
   /** A secret, the same for all edges of the mesh. Absent where none was set. */
@@ -30,28 +33,46 @@ export type Deployment = {
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
   /** What the connection of a request is. */
-  readonly ingress: (request: Request, url: URL) => Ingress;
+  readonly ingress: (request: Request, url: URL, props: unknown) => Ingress;
 };
 
 export function deploymentOf(vars: Vars): Deployment {
   const { MESH_DOMAIN: domain, CALLER: caller, CLIENT_ADDRESS: address } = vars;
   const port = Number(vars.LISTENER_PORT);
   const trustedProxies = Number(vars.TRUSTED_PROXIES) || 0;
+  const certificates = JSON.parse(vars.CLIENT_CERTIFICATES || "null") as Certificates | null;
   const isAddress = /^[\d.]+$|:/.test(address);
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
-    ingress: ({ headers }, url) => {
+    ingress: ({ headers, cf }, url, props) => {
       const scheme = (vars.LISTENER_SCHEME || url.protocol.slice(0, -1)) === "https" ? "https" : "http";
       return {
         scheme,
         port: port || Number(url.port) || DEFAULT_PORT[scheme],
         caller,
+        workload: workloadIn(props) || (certificates ? workloadOf(certificates, cf) : ""),
         domain,
         trustedProxies,
         client: isAddress ? address : (headers.get(address) ?? ""),
       };
     },
   };
+}
+
+/** `{"workload": "namespace/name"}`, which whoever deploys the calling Worker writes at its service binding. Requests cannot set it. */
+function workloadIn(props: unknown): string {
+  const workload = isRecord(props) ? props.workload : undefined;
+  return typeof workload === "string" ? workload : "";
+}
+
+type Certificates = Readonly<Record<string, string>>;
+
+/** By fingerprint: the platform does not tell a certificate's URI names. Looked at only where the deployment lists certificates. */
+function workloadOf(certificates: Certificates, cf: Request["cf"]): string {
+  const shown = cf?.tlsClientAuth as { certVerified?: string; certFingerprintSHA256?: string } | undefined;
+  if (shown?.certVerified !== "SUCCESS") return "";
+  const fingerprint = (shown.certFingerprintSHA256 ?? "").replaceAll(":", "").toLowerCase();
+  return Object.hasOwn(certificates, fingerprint) ? (certificates[fingerprint] ?? "") : "";
 }

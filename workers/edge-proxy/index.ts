@@ -4,6 +4,7 @@ import type {
   CollectorObject,
   FleetObject,
   IdempotencyObject,
+  IdentityObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
@@ -24,6 +25,7 @@ export interface Env extends Vars {
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
   readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyObject>;
+  readonly IDENTITY: DurableObjectNamespace<IdentityObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly EDGE_NAME: string;
@@ -54,7 +56,13 @@ export default {
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
     const touched = outside(mine, hostPreserving, env, request, context);
     const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
-    const response = await active.run(request, url, touched, ingress(request, url), shard);
+    const response = await active.run(
+      request,
+      url,
+      touched,
+      ingress(request, url, (context as { props?: unknown }).props),
+      shard,
+    );
     const { recorder } = mine.memory;
     const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
     const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
@@ -128,6 +136,7 @@ function outside(
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
     zone: env.ZONE || coloOf(request),
+    edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {

@@ -6,6 +6,8 @@ export type Ingress = {
   readonly port: number;
   /** Services answer at `<service>.<namespace>.<domain>`. */
   readonly domain: string;
+  /** `namespace/name` of the workload that the deployment vouches for: by its binding, or by a certificate that was verified. */
+  readonly workload: string;
   /** The namespace of the workload that calls, or empty when it is not known. */
   readonly caller: string;
   /** The peer's address, or empty where the runtime does not tell. */

@@ -3,7 +3,7 @@
  * and what an issuer sends has a limit. Keys are kept for minutes, and for a day if their issuer cannot be reached.
  */
 import { isRecord } from "../../mesh/canonical.ts";
-import type { KeySet } from "../../mesh/policies/authenticate.ts";
+import type { Jwk, KeySet } from "../../mesh/key-set.ts";
 import type { Outside } from "./layer.ts";
 import { type FetchedKeys, remember } from "./memory.ts";
 import { within } from "./within.ts";
@@ -90,5 +90,5 @@ async function textOf({ body }: Response): Promise<string> {
 function parsed(text: string): KeySet {
   const value: unknown = JSON.parse(text);
   if (!isRecord(value) || !Array.isArray(value.keys)) throw new Error("it is no key set");
-  return { keys: value.keys.filter(isRecord) };
+  return { keys: value.keys.filter(isRecord) as Jwk[] };
 }

@@ -4,7 +4,7 @@ import type { Identity } from "../../mesh/identity.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
 import type { BreakerObject, IdempotencyObject, RateLimitObject } from "../../durable-objects/index.ts";
-import type { Memory } from "./memory.ts";
+import type { EdgeKey, Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
 export type Call = {
@@ -47,7 +47,7 @@ export type Call = {
   /** Of the token that an AuthenticationPolicy accepted. */
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
-  standIn: "breaker" | "rate-limit" | "idempotency" | undefined;
+  standIn: "breaker" | "rate-limit" | "idempotency" | "identity" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */
@@ -95,6 +95,8 @@ export type Outside = {
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
   /** Where this edge is, as endpoints name their zones; empty where it is not known. */
   readonly zone: string;
+  /** What signs assertions to services; undefined while the mesh has no workload. */
+  readonly edgeKey: () => Promise<EdgeKey | undefined>;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

@@ -1,6 +1,7 @@
 /** Every policy of a snapshot with these backends, and the layer that carries it out. A new kind of policy does not compile without its layer. */
 import type { Backend, Policy } from "../../mesh/snapshot.ts";
 import type { MakeLayer } from "./layer.ts";
+import { assert } from "./layers/assert.ts";
 import { authenticate } from "./layers/authenticate.ts";
 import { authorize } from "./layers/authorize.ts";
 import { bodyTimeout } from "./layers/body-timeout.ts";
@@ -22,6 +23,7 @@ import { session } from "./layers/session.ts";
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
   cors,
+  assert,
   authenticate,
   authorize,
   "rate-limit": rateLimit,

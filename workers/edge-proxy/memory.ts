@@ -1,7 +1,7 @@
 import type { Group } from "../../mesh/policies/balance.ts";
 import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
-import type { KeySet } from "../../mesh/policies/authenticate.ts";
+import type { Jwk, KeySet } from "../../mesh/key-set.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
@@ -25,6 +25,10 @@ export type Memory = {
   readonly tokens: Map<string, VerifiedToken>;
   /** What authorization found, by policy and rule: how often since it was last written to the log, and when that was. */
   readonly findings: Map<string, { readonly count: number; readonly loggedAt: number }>;
+  /** What signs assertions to services. */
+  edgeKey: EdgeKey | undefined;
+  /** Assertions by whom they are for and about; times in milliseconds since 1970. */
+  readonly assertions: Map<string, { readonly token: string; readonly until: number }>;
   /** Keys of token issuers, by the URL that they come from. */
   readonly keySets: Map<string, FetchedKeys>;
   readonly recorder: Recorder;
@@ -33,6 +37,9 @@ export type Memory = {
   /** Claims of retries that were signed, by what was signed. */
   readonly claims: Map<string, string>;
 };
+
+/** `until` in milliseconds since 1970. */
+export type EdgeKey = { readonly key: Jwk; readonly until: number };
 
 type VerifiedToken = {
   readonly claims: Claims;
@@ -99,6 +106,8 @@ export const newMemory = (id: string): Memory => ({
   holders: new Map(),
   tokens: new Map(),
   findings: new Map(),
+  edgeKey: undefined,
+  assertions: new Map(),
   keySets: new Map(),
   recorder: newRecorder(id),
   retries: new Map(),

@@ -22,6 +22,7 @@ import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Policy, Rule, WeightedBackend } from "../../mesh/snapshot.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
 import type { Ingress } from "./ingress.ts";
+import { callerOf } from "./caller.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
@@ -64,10 +65,14 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       if (endsHere(request)) return noFurther();
       const path = pathOf(routes, ingress, request, url);
       const address = addressOf(routes, isNamed, ingress, url.hostname, path);
-      let match = find(routes, ingress, address, request, url);
+      const proven = callerOf(routes.manifest.identity, ingress.workload, request, pinned, outside);
+      // A promise only for a token that this isolate has not seen yet.
+      const { identity, chain } = proven instanceof Promise ? await proven : proven;
+      const from = { port: ingress.port, caller: identity?.namespace ?? ingress.caller };
+      let match = find(routes, from, address, request, url);
       while (match && "missing" in match) {
         if (!(await fetchShard(match.missing))) throw new Denied({ cause: "no-shard" });
-        match = find(routes, ingress, address, request, url);
+        match = find(routes, from, address, request, url);
       }
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
@@ -89,8 +94,8 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         client: ingress.client,
         scheme: ingress.scheme,
         port: ingress.port,
-        identity: undefined,
-        chain: [],
+        identity,
+        chain,
         claims: undefined,
         standIn: undefined,
         onAnswer: undefined,
@@ -153,7 +158,7 @@ const hasBody = ({ body, method, headers }: Request): boolean =>
 
 function find(
   routes: Matcher,
-  { port, caller }: Ingress,
+  { port, caller }: Pick<Ingress, "port" | "caller">,
   address: Address,
   { method, headers }: Request,
   url: URL,

@@ -1,12 +1,14 @@
 /** The signature of a JSON Web Token, and what it says of itself. Good ones are remembered: a token comes with many requests. */
-import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from "jose";
-import { ALGORITHMS, hasSoundTimes, isCompactJws, type KeySet } from "../../mesh/policies/authenticate.ts";
+import { createLocalJWKSet, decodeJwt, errors, type JWK, jwtVerify } from "jose";
+import { ALGORITHMS, hasSoundTimes, isCompactJws } from "../../mesh/policies/authenticate.ts";
+import type { KeySet } from "../../mesh/key-set.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import { type Memory, remember } from "./memory.ts";
 
 export type Expected = {
   readonly issuer: string;
-  readonly audiences: readonly string[];
+  /** One of them must be among the token's; undefined leaves that to whoever asks. */
+  readonly audiences: readonly string[] | undefined;
   readonly skewMs: number;
 };
 
@@ -21,9 +23,9 @@ export async function verify(token: string, jwks: KeySet, expected: Expected, no
   if (!isCompactJws(token)) return { refused: "invalid" };
   try {
     // Made anew each time: it would keep promises of imported keys, which requests must not share.
-    const { payload } = await jwtVerify(token, createLocalJWKSet(jwks as Parameters<typeof createLocalJWKSet>[0]), {
+    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: [...jwks.keys] as JWK[] }), {
       issuer: expected.issuer,
-      audience: [...expected.audiences],
+      ...(expected.audiences && { audience: [...expected.audiences] }),
       algorithms: [...ALGORITHMS],
       clockTolerance: expected.skewMs / 1000,
       currentDate: new Date(now),

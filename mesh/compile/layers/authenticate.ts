@@ -1,4 +1,5 @@
-import { type KeySet, type Place, type Provider } from "../../policies/authenticate.ts";
+import type { KeySet } from "../../key-set.ts";
+import { type Place, type Provider } from "../../policies/authenticate.ts";
 import { parsedKeySet } from "../../resources/authentication-policy.ts";
 import { milliseconds } from "../../resources/parts.ts";
 import type { Policy } from "../../snapshot.ts";
@@ -7,7 +8,8 @@ import { type Policies, type Target, titleOf } from "../policies.ts";
 
 /** All policies that hold on the way add up: a token of any of their issuers is accepted, and one is needed if any of them needs one. */
 export function authenticateLayer(policies: Policies, targets: readonly Target[]): Policy[] {
-  const found = [...new Set(policies.attached("AuthenticationPolicy", targets))];
+  const attached = policies.attached("AuthenticationPolicy", targets).filter(({ spec }) => spec.jwtRules.length > 0);
+  const found = [...new Set(attached)];
   if (found.length === 0) return [];
   const required = found.some(({ spec }) => spec.required);
   return [{ kind: "authenticate", required, providers: found.flatMap(providersOf) }];

@@ -1,5 +1,6 @@
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Jwk } from "../../../mesh/key-set.ts";
 import type { Place, Provider } from "../../../mesh/policies/authenticate.ts";
 import type { Claims } from "../../../mesh/policies/authorize-clause.ts";
 import type { Call, Outside } from "../../../workers/edge-proxy/layer.ts";
@@ -14,7 +15,7 @@ const NOW = 1_800_000_000_000;
 const CLAIMS = { iss: ISSUER, aud: "shop", sub: "alice", exp: NOW / 1000 + 600 };
 const BEARER: Place = { kind: "header", name: "authorization", prefix: "Bearer " };
 
-type Key = { readonly jwk: JWK; readonly secret: CryptoKey };
+type Key = { readonly jwk: JWK & Jwk; readonly secret: CryptoKey };
 let rsa: Key;
 let ec: Key;
 let ed: Key;
@@ -22,7 +23,7 @@ let other: Key;
 
 async function newKey(alg: string, kid: string): Promise<Key> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
-  return { jwk: { ...(await exportJWK(publicKey)), kid, alg, use: "sig" }, secret: privateKey };
+  return { jwk: { ...((await exportJWK(publicKey)) as Jwk), kid, alg, use: "sig" }, secret: privateKey };
 }
 
 beforeAll(async () => {

@@ -56,6 +56,7 @@ export function callWith(
       meshKey: "",
       idempotency: untouched,
       zone: "",
+      edgeKey: untouched,
       later: (work) => void laterWork.push(work),
       memory,
       heard: (epoch) => void heard.push(epoch),

@@ -1,0 +1,163 @@
+/** Workloads on real workerd: who is believed, for how long, and what services are told. */
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { SecretResponse, TokenResponse } from "../../mesh/api.ts";
+import { ask } from "../support/http.ts";
+import { serves, type TestMesh, testMesh } from "../support/mesh.ts";
+import { type Upstream, upstream as startUpstream } from "../support/upstream.ts";
+
+let mesh: TestMesh;
+let upstream: Upstream;
+let web: string;
+let cart: string;
+
+const YAML = (port: number) => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: {name: cart, namespace: shop}
+spec: {endpoints: [{url: "http://127.0.0.1:${port}"}]}
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: {name: stock, namespace: store}
+spec: {endpoints: [{url: "http://127.0.0.1:${port}"}]}
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: AuthenticationPolicy
+metadata: {name: assertions, namespace: selvedge-system}
+spec: {targetRefs: [{group: mesh.selvedge.dev, kind: Mesh, name: mesh}], assertCaller: true}
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: web-only, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Namespace, name: shop}]
+  rules: [{from: [{source: {principals: ["*/ns/front/sa/web"]}}]}]
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: by-way-of-web, namespace: store}
+spec:
+  targetRefs: [{group: mesh.selvedge.dev, kind: Backend, name: stock}]
+  rules: [{from: [{source: {namespaces: [shop], callChain: ["*/ns/front/sa/web"]}}]}]
+`;
+
+const add = async (namespace: string, name: string): Promise<string> =>
+  ((await mesh.control.call("POST", "/v1/identity/workloads", { namespace, name })).json as SecretResponse).secret;
+const tokenFor = async (secret: string) => {
+  const headers = { authorization: `Bearer ${secret}` };
+  return ask({ port: mesh.control.port, path: "/v1/identity/token", method: "POST", headers });
+};
+const token = async (secret: string): Promise<string> =>
+  (JSON.parse((await tokenFor(secret)).body) as TokenResponse).token;
+const call = (service: string, headers: Record<string, string> = {}) =>
+  ask({ port: mesh.edge, path: "/", headers: { host: `${service}.mesh.localhost`, ...headers } });
+const told = (): string => String(upstream.received.at(-1)?.headers["selvedge-caller"]);
+const keys = async () =>
+  createLocalJWKSet(
+    JSON.parse((await ask({ port: mesh.control.port, path: "/.well-known/jwks.json" })).body) as JSONWebKeySet,
+  );
+const CART = "spiffe://mesh.localhost/ns/shop/svc/cart";
+const WEB = "spiffe://mesh.localhost/ns/front/sa/web";
+
+beforeAll(async () => {
+  [mesh, upstream] = await Promise.all([testMesh(), startUpstream("cart")]);
+  await mesh.control.applied(YAML(upstream.port));
+  [web, cart] = [await add("front", "web"), await add("shop", "cart")];
+  const { epoch } = await mesh.control.edges();
+  await serves(mesh.edge, epoch);
+});
+afterAll(async () => {
+  await mesh?.close();
+  await upstream?.close();
+});
+
+it("believes a workload by its token, and nobody by any other", async () => {
+  const good = await token(web);
+  expect((await call("cart.shop", { "selvedge-token": good })).status).toBe(200);
+  expect((await call("cart.shop")).status).toBe(403);
+  expect((await call("cart.shop", { "selvedge-token": await token(cart) })).status).toBe(403);
+  for (const bad of [web, "a.b.c", `${good}x`, good.replace(/\.[^.]*$/, ".AAAA")])
+    expect((await call("cart.shop", { "selvedge-token": bad })).status).toBe(401);
+  expect((await call("cart.shop", { "selvedge-caller": good, "x-mesh-identity": WEB })).status).toBe(403);
+});
+
+it("issues no token for a secret that is wrong, and says no more than that", async () => {
+  const wrong = ["", "x", `${web.slice(0, -1)}x`, web.replace("front.web", "shop.cart"), "front.none.00"];
+  const answers = await Promise.all(wrong.map(tokenFor));
+  expect(answers.map(({ status }) => status)).toEqual(wrong.map(() => 401));
+  expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+});
+
+it("tells a service who calls it, in a token that is no use to anyone else", async () => {
+  await call("cart.shop", { "selvedge-token": await token(web) });
+  const asserted = told();
+  const { payload } = await jwtVerify(asserted, await keys(), { issuer: "spiffe://mesh.localhost", audience: CART });
+  expect(payload.sub).toBe(WEB);
+  const elsewhere = { issuer: "spiffe://mesh.localhost", audience: "spiffe://mesh.localhost/ns/store/svc/stock" };
+  await expect(jwtVerify(asserted, await keys(), elsewhere)).rejects.toThrow("aud");
+  // The service that has it cannot call the mesh with it; nor can it show a service the token by which the mesh was called.
+  expect((await call("cart.shop", { "selvedge-token": asserted })).status).toBe(401);
+  await expect(jwtVerify(await token(web), await keys(), { audience: CART })).rejects.toThrow("aud");
+  expect(upstream.received.at(-1)?.headers["selvedge-token"]).toBeUndefined();
+});
+
+it("carries the chain of callers, and believes it from the service alone that was called", async () => {
+  await call("cart.shop", { "selvedge-token": await token(web) });
+  const asserted = told();
+  const onward = await token(cart);
+  expect((await call("stock.store", { "selvedge-token": onward, "selvedge-caller": asserted })).status).toBe(200);
+  const { payload } = await jwtVerify(told(), await keys());
+  expect([payload.chain, payload.sub]).toEqual([[WEB], "spiffe://mesh.localhost/ns/shop/sa/cart"]);
+  expect((await call("stock.store", { "selvedge-token": onward })).status).toBe(403);
+  expect((await call("stock.store", { "selvedge-token": await token(web), "selvedge-caller": asserted })).status).toBe(
+    401,
+  );
+});
+
+it("loses no request while keys are rotated under load", async () => {
+  const statuses: number[] = [];
+  let rotated = 0;
+  let running = true;
+  const caller = async (): Promise<void> => {
+    while (running) {
+      const answer = await call("cart.shop", { "selvedge-token": await token(web) });
+      statuses.push(answer.status);
+    }
+  };
+  const callers = Array.from({ length: 4 }, caller);
+  while (rotated < 3) {
+    const { status } = await mesh.control.call("POST", "/v1/identity/rotate-keys", {});
+    // 503 says that an edge does not have the next key yet.
+    expect([200, 503]).toContain(status);
+    if (status === 200) rotated++;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  running = false;
+  await Promise.all(callers);
+  expect(statuses.length).toBeGreaterThan(20);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
+it("refuses a revoked workload within two seconds, and lets it back as a new one", async () => {
+  const good = await token(web);
+  expect((await call("cart.shop", { "selvedge-token": good })).status).toBe(200);
+  const began = Date.now();
+  expect((await mesh.control.call("POST", "/v1/identity/revoke", { namespace: "front", name: "web" })).status).toBe(
+    200,
+  );
+  while ((await call("cart.shop", { "selvedge-token": good })).status !== 401)
+    if (Date.now() - began > 2000) throw new Error("still believed after two seconds");
+  expect((await tokenFor(web)).status).toBe(401);
+  // A rollback brings resources back, and no workload.
+  const { epoch } = await mesh.control.edges();
+  expect((await mesh.control.call("POST", "/v1/rollback", { to: 1 })).status).toBe(200);
+  expect((await mesh.control.edges()).epoch).toBeGreaterThanOrEqual(epoch);
+  expect((await call("cart.shop", { "selvedge-token": good })).status).toBe(401);
+  web = await add("front", "web");
+  const renewed = await token(web);
+  for (const until = Date.now() + 5000; Date.now() < until;)
+    if ((await call("cart.shop", { "selvedge-token": renewed })).status === 200) break;
+  expect((await call("cart.shop", { "selvedge-token": renewed })).status).toBe(200);
+  expect((await call("cart.shop", { "selvedge-token": good })).status).toBe(401);
+});
