@@ -88,7 +88,7 @@ function verify(sections: Sections): void {
   const closed = { places: count("places") - 1, candidates: count("candidates") - 1, rules: count("rules") - 1 };
   check(Math.min(closed.places, closed.candidates, closed.rules) >= 0, "the end of a section");
 
-  ascends(texts, 1, [0], 0, sections.text.length, "texts");
+  ascends(texts, 1, 0, 0, sections.text.length, "texts");
   for (const section of ["scopes", "patterns", "stacks", "backends"] as const)
     below(sections[section], 1, 0, texts.length, section);
   below(sections.entries, SECTIONS.entries, 0, count("scopes"), "entries");
@@ -101,13 +101,13 @@ function verify(sections: Sections): void {
   const owned = places.subarray(0, closed.places * SECTIONS.places);
   below(owned, SECTIONS.places, 0, count("tables"), "places");
   below(owned, SECTIONS.places, 1, texts.length, "places");
-  ascends(places, SECTIONS.places, [2, 3, 4], 0, closed.candidates, "places");
+  ascends(places, SECTIONS.places, 2, 4, closed.candidates, "places");
 
   const tried = candidates.subarray(0, closed.candidates * SECTIONS.candidates);
   below(tried, SECTIONS.candidates, 0, closed.rules, "candidates");
   below(tried, SECTIONS.candidates, 1, texts.length + 1, "candidates");
   below(tried, SECTIONS.candidates, 2, patterns.length + 1, "candidates");
-  ascends(candidates, SECTIONS.candidates, [3, 4], 0, count("conditions"), "candidates");
+  ascends(candidates, SECTIONS.candidates, 3, 4, count("conditions"), "candidates");
   below(conditions, SECTIONS.conditions, 0, texts.length, "conditions");
   below(conditions, SECTIONS.conditions, 1, texts.length, "conditions");
   below(conditions, SECTIONS.conditions, 2, patterns.length + 1, "conditions");
@@ -116,39 +116,42 @@ function verify(sections: Sections): void {
   below(named, SECTIONS.rules, 0, texts.length, "rules");
   below(named, SECTIONS.rules, 1, texts.length, "rules");
   below(named, SECTIONS.rules, 2, count("stacks"), "rules");
-  ascends(rules, SECTIONS.rules, [3], 0, count("shares"), "rules");
+  ascends(rules, SECTIONS.rules, 3, 3, count("shares"), "rules");
   below(shares, SECTIONS.shares, 0, count("backends") + 1, "shares");
   below(shares, SECTIONS.shares, 2, count("stacks"), "shares");
 }
 
+/** Apart from the loops, which would make its text for every word. */
+const refuse = (what: string): never => check(false, what) as never;
+
 function below(words: Uint32Array, stride: number, field: number, bound: number, section: string): void {
-  for (let at = field; at < words.length; at += stride) check(words[at]! < bound, `a reference in ${section}`);
+  for (let at = field; at < words.length; at += stride) if (words[at]! >= bound) refuse(`a reference in ${section}`);
 }
 
-/** The fields, read record by record, never go down, and stay between `from` and `to`. */
+/** The fields from `first` to `last`, read record by record, never go down, and do not pass `bound`. */
 function ascends(
   words: Uint32Array,
   stride: number,
-  fields: readonly number[],
-  from: number,
-  to: number,
+  first: number,
+  last: number,
+  bound: number,
   section: string,
 ): void {
-  let last = from;
+  let before = 0;
   for (let record = 0; record < words.length; record += stride)
-    for (const field of fields) {
-      const next = words[record + field]!;
-      check(next >= last, `a range in ${section}`);
-      last = next;
+    for (let at = record + first; at <= record + last; at++) {
+      const next = words[at]!;
+      if (next < before) refuse(`a range in ${section}`);
+      before = next;
     }
-  check(last <= to, `a range in ${section}`);
+  check(before <= bound, `a range in ${section}`);
 }
 
 /** A search ends at a free slot, so there has to be one. */
 function areSlots(slots: Uint32Array, records: number, section: string): void {
   let free = 0;
   for (let at = 0; at < slots.length; at++) {
-    check(slots[at]! <= records, `a slot in ${section}`);
+    if (slots[at]! > records) refuse(`a slot in ${section}`);
     if (slots[at] === 0) free++;
   }
   check(free > 0 && (slots.length & (slots.length - 1)) === 0, `the slots in ${section}`);

@@ -1,0 +1,59 @@
+/**
+ * `npm run fuzz [-- --cases N] [--seed S]`: the matcher against the specification read rule by rule, over tables and requests that the
+ * seed alone decides. A case is one request against one table; the first that differs is made as small as it can be and shown.
+ */
+import { parseArgs } from "node:util";
+import fc from "fast-check";
+import { compile } from "../../mesh/compile/compile.ts";
+import { linearMatch, type LinearRequest } from "../support/linear-match.ts";
+import { hostMatch, ready } from "../support/published.ts";
+import { listenersAndRoutes, request, resourcesOf } from "../support/route-tables.ts";
+
+const PER_TABLE = 20;
+/** Tables between two lines of progress. */
+const STEP = 2500;
+const MOST_CASES = 100_000_000;
+
+const { values: flags } = parseArgs({
+  options: { cases: { type: "string", default: "100000" }, seed: { type: "string" } },
+});
+const cases = Number(flags.cases);
+const seed = Number(flags.seed ?? Date.now() % 2 ** 31);
+if (!Number.isInteger(cases) || cases < 1 || cases > MOST_CASES || !Number.isInteger(seed)) {
+  console.error(`--cases is a whole number from 1 to ${MOST_CASES}, --seed a whole number`);
+  process.exit(2);
+}
+
+const count = { matched: 0, unmatched: 0 };
+const property = fc.property(
+  listenersAndRoutes,
+  fc.array(request, { minLength: PER_TABLE, maxLength: PER_TABLE }),
+  ({ listeners, routes }, requests) => {
+    const table = ready(compile(resourcesOf(listeners, routes)).snapshot);
+    for (const one of requests) {
+      const expected = linearMatch(listeners, routes, one);
+      const { port, host, method, path, headers, query }: LinearRequest = one;
+      const header = (name: string) => headers[name] ?? null;
+      const match = hostMatch(table, port, host, { method, path, header, query: (name) => query[name] ?? null });
+      const found = match && `${match.rule.route} ${match.rule.rule}`;
+      if (found !== expected)
+        throw new Error(`the matcher says ${found ?? "no route"}, the specification ${expected ?? "no route"}`);
+      count[found === undefined ? "unmatched" : "matched"]++;
+    }
+  },
+);
+
+console.log(`seed ${seed}, ${cases} cases`);
+const tables = Math.ceil(cases / PER_TABLE);
+for (let done = 0; done < tables; done += STEP) {
+  // Each step has a seed of its own, so that a counterexample is found again without the steps before it.
+  const own = seed + done;
+  const result = fc.check(property, { numRuns: Math.min(STEP, tables - done), seed: own });
+  if (result.failed) {
+    console.error(fc.defaultReportMessage(result));
+    console.error(`again: npm run fuzz -- --cases ${STEP * PER_TABLE} --seed ${own}`);
+    process.exit(1);
+  }
+  const { matched, unmatched } = count;
+  console.log(`${matched + unmatched} cases, ${matched} with a route and ${unmatched} without: none differs`);
+}
