@@ -1,6 +1,7 @@
 /** The state Worker: what the mesh remembers. It answers to bindings alone. */
 export { BreakerObject } from "./breaker.ts";
 export { CollectorObject } from "./collector.ts";
+export { ConcurrencyObject } from "./concurrency.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
 export { IdempotencyObject } from "./idempotency.ts";

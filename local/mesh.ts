@@ -77,6 +77,7 @@ const OBJECTS = {
   CONFIG: "ConfigObject",
   FLEET: "FleetObject",
   COLLECTOR: "CollectorObject",
+  CONCURRENCY: "ConcurrencyObject",
   IDEMPOTENCY: "IdempotencyObject",
   IDENTITY: "IdentityObject",
 } as const;
@@ -240,9 +241,12 @@ export async function workersOf({
         ),
       },
       kvNamespaces: { SNAPSHOTS: KV },
-      durableObjects: objects(["BREAKER", "RATE_LIMIT", "IDEMPOTENCY", "IDENTITY", "FLEET", "COLLECTOR"], {
-        scriptName: "state",
-      }),
+      durableObjects: objects(
+        ["BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY", "IDENTITY", "FLEET", "COLLECTOR"],
+        {
+          scriptName: "state",
+        },
+      ),
       serviceBindings: Object.fromEntries(
         [
           ...Object.entries(edge.services ?? {}),

@@ -20,6 +20,8 @@ export type Denial =
       /** The limit that refused, by the name that `RateLimit-Policy` gives it. */
       readonly violated: string;
     }
+  | { readonly cause: "concurrency-limit"; readonly retryAfterMs: number }
+  | { readonly cause: "concurrency-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "idempotency-key-missing" }
   | { readonly cause: "idempotency-key-invalid" }
@@ -76,6 +78,10 @@ export function answer(denial: Denial): Answer {
       const details = { type: QUOTA_EXCEEDED, "violated-policies": [denial.violated] };
       return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs), details);
     }
+    case "concurrency-limit":
+      return say(503, denial, "The backend has as many calls as it may have", retryAfter(denial.retryAfterMs));
+    case "concurrency-unavailable":
+      return say(503, denial, "The limit on calls cannot be checked", retryAfter(denial.retryAfterMs));
     case "limiter-unavailable":
       return say(503, denial, "The rate limit cannot be checked", retryAfter(denial.retryAfterMs));
     case "idempotency-key-missing":

@@ -57,6 +57,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   "try-timeout": ({ ms }) => isPositive(ms),
   "first-byte": ({ ms }) => isPositive(ms),
   "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
+  concurrency: ({ name, limit, longestCallMs, onUnavailable }) =>
+    [name, onUnavailable].every((text) => typeof text === "string") && [limit, longestCallMs].every(isPositive),
   breaker: isBreaker,
   "endpoint-breaker": (layer, backends) => isIndex(layer.backend, backends) && isBreaker(layer),
 };

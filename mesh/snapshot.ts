@@ -8,6 +8,7 @@ import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
 import type { AmbiguousPaths } from "./canonical-path.ts";
+import type { Concurrency } from "./policies/concurrency.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Retry } from "./policies/retry.ts";
@@ -137,6 +138,8 @@ export type Policy =
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
   /** A circuit for each endpoint of `backend`, beneath the draw of one. */
   | ({ readonly kind: "endpoint-breaker"; readonly circuit: string; readonly backend: number } & BreakerPolicy)
+  /** `name` names its object. */
+  | ({ readonly kind: "concurrency"; readonly name: string } & Concurrency)
   /** `backend` names what its budget is kept for. */
   | ({ readonly kind: "retry"; readonly backend: string } & Retry)
   /** `backend` is an index into `backends`; `group` names what isolates remember of its endpoints. */

@@ -17,6 +17,7 @@
  * | body-timeout | watches over the body of whichever try is passed on |
  * | assert | once a call, of what the filters left; it says nothing that a try could change |
  * | breaker | outside the tries: one call, one verdict |
+ * | concurrency | inside the breaker, which its refusals say nothing to; outside the tries: one call, one permit |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
  * | balance | beneath the tries, so that each is drawn an endpoint of its own |
  * | endpoint-breaker | beneath the draw of an endpoint: where it refuses, another is drawn |
@@ -41,6 +42,7 @@ const ORDER: readonly Policy["kind"][] = [
   "body-timeout",
   "assert",
   "breaker",
+  "concurrency",
   "retry",
   "balance",
   "endpoint-breaker",

@@ -11,6 +11,7 @@ import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer } from "./layers/authorize.ts";
 import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
+import { concurrencyLayer } from "./layers/concurrency.ts";
 import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
@@ -201,6 +202,7 @@ function weighted(
     ...filters,
     ...assertLayer(policies, [MESH_TARGET, namespaceTarget(target.namespace), ...all], trustDomain),
     ...breakerLayer(policies, all, backend, index, name),
+    ...concurrencyLayer(policies, all, backend.name),
     ...retryLayer(policies, rule, all, backend.name),
     ...balanceLayer(policies, all, backend, index),
     ...tryTimeouts(policies, rule, all),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { targetReference } from "./parts.ts";
 import { breaker } from "./traffic/breaker.ts";
+import { concurrency } from "./traffic/concurrency.ts";
 import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
 import { path } from "./traffic/path.ts";
@@ -25,6 +26,7 @@ export const trafficPolicy = defineKind(
       path: path.optional(),
       retry: retry.optional(),
       breaker: breaker.optional(),
+      concurrency: concurrency.optional(),
       loadBalancing: loadBalancing.optional(),
       outlierEjection: outlierEjection.optional(),
     }),

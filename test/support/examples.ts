@@ -151,6 +151,7 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
     spec: {
       targetRefs,
       timeouts: { request: "10s" },
+      concurrency: { limit: 100, longestCall: "30s", onUnavailable: "deny" },
       breaker: { failures: 5, failureRatio: 0.5, window: "10s", openFor: "1s", maxOpenFor: "30s", probes: 1 },
     },
   },

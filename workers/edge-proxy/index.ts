@@ -2,6 +2,7 @@
 import type {
   BreakerObject,
   CollectorObject,
+  ConcurrencyObject,
   FleetObject,
   IdempotencyObject,
   IdentityObject,
@@ -24,6 +25,7 @@ export interface Env extends Vars {
   readonly SNAPSHOTS: KVNamespace;
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
   readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
+  readonly CONCURRENCY: DurableObjectNamespace<ConcurrencyObject>;
   readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyObject>;
   readonly IDENTITY: DurableObjectNamespace<IdentityObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
@@ -133,6 +135,7 @@ function outside(
     },
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
+    concurrency: (limit) => env.CONCURRENCY.getByName(limit),
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
     zone: env.ZONE || coloOf(request),

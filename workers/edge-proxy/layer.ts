@@ -3,7 +3,12 @@ import type { Denial } from "../../mesh/denial.ts";
 import type { Identity } from "../../mesh/identity.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
-import type { BreakerObject, IdempotencyObject, RateLimitObject } from "../../durable-objects/index.ts";
+import type {
+  BreakerObject,
+  ConcurrencyObject,
+  IdempotencyObject,
+  RateLimitObject,
+} from "../../durable-objects/index.ts";
 import type { EdgeKey, Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
@@ -47,7 +52,7 @@ export type Call = {
   /** Of the token that an AuthenticationPolicy accepted. */
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
-  standIn: "breaker" | "rate-limit" | "idempotency" | "identity" | undefined;
+  standIn: "breaker" | "rate-limit" | "concurrency" | "idempotency" | "identity" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */
@@ -90,6 +95,7 @@ export type Outside = {
   /** A fresh stub: one that has thrown stays broken. */
   readonly breaker: (circuit: string) => Pick<BreakerObject, "report" | "probe">;
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
+  readonly concurrency: (limit: string) => Pick<ConcurrencyObject, "lend">;
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;

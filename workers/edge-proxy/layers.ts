@@ -7,6 +7,7 @@ import { authorize } from "./layers/authorize.ts";
 import { bodyTimeout } from "./layers/body-timeout.ts";
 import { balance } from "./layers/balance.ts";
 import { breaker, endpointBreaker } from "./layers/breaker.ts";
+import { concurrency } from "./layers/concurrency.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { firstByte } from "./layers/first-byte.ts";
@@ -36,6 +37,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   mirror: mirror(backends),
   session: session(backends),
   breaker,
+  concurrency,
   retry,
   balance: balance(backends),
   "endpoint-breaker": endpointBreaker(backends),

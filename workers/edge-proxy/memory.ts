@@ -2,6 +2,7 @@ import type { Group } from "../../mesh/policies/balance.ts";
 import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Jwk, KeySet } from "../../mesh/key-set.ts";
+import type { PermitHolder } from "../../mesh/policies/concurrency-holder.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
@@ -21,6 +22,8 @@ export type Memory = {
   watchBodiesUntil: number;
   /** By bucket. */
   readonly holders: Map<string, Holder>;
+  /** By the name of the concurrency limit. */
+  readonly permits: Map<string, PermitHolder>;
   /** Tokens whose signature was good, by provider and text. */
   readonly tokens: Map<string, VerifiedToken>;
   /** What authorization found, by policy and rule: how often since it was last written to the log, and when that was. */
@@ -104,6 +107,7 @@ export const newMemory = (id: string): Memory => ({
   forced: new Map(),
   watchBodiesUntil: 0,
   holders: new Map(),
+  permits: new Map(),
   tokens: new Map(),
   findings: new Map(),
   edgeKey: undefined,

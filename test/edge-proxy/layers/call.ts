@@ -53,6 +53,7 @@ export function callWith(
       hostPreserving: untouched,
       breaker: untouched,
       rateLimit: untouched,
+      concurrency: untouched,
       meshKey: "",
       idempotency: untouched,
       zone: "",

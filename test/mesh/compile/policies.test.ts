@@ -343,6 +343,17 @@ describe("a policy's target that cannot hold is reported and left out", () => {
   });
 });
 
+it("a concurrency limit is named after its backend and its policy, and has every default", () => {
+  const result = compiled(...world, trafficPolicy("p", { targetRefs: [TARGETS.route], concurrency: { limit: 5 } }));
+  expect(layer(rule(result).backends[0]?.layers, "concurrency")).toEqual({
+    kind: "concurrency",
+    name: "Backend/default/b by default/p",
+    limit: 5,
+    longestCallMs: 60_000,
+    onUnavailable: "share",
+  });
+});
+
 describe("of IdempotencyPolicies one holds for a rule, before the draw of a backend", () => {
   const keys = (target: TargetName, name: string = target, metadata: object = {}) =>
     idempotencyPolicy(name, { targetRefs: [TARGETS[target]] }, metadata);

@@ -22,6 +22,13 @@ export const policies: readonly Broken[] = [
   ],
   ["a section that TrafficPolicy has not", traffic("‸breakers: {}"), "unknown-key spec.breakers"],
   ["a misspelt key of a breaker", traffic("breaker: {‸failure: 5}"), "unknown-key spec.breaker.failure"],
+  ["a concurrency without a limit", traffic("‸concurrency: {}"), "invalid-value spec.concurrency.limit"],
+  ["a concurrency of none", traffic("concurrency: {‸limit: 0}"), "invalid-value spec.concurrency.limit"],
+  [
+    "a call of a day",
+    traffic("concurrency: {limit: 1, ‸longestCall: 24h}"),
+    "invalid-value spec.concurrency.longestCall",
+  ],
   ["a breaker that opens at no failure", traffic("breaker: {‸failures: 0}"), "invalid-value spec.breaker.failures"],
   ["a breaker's ratio above one", traffic("breaker: {‸failureRatio: 1.5}"), "invalid-value spec.breaker.failureRatio"],
   ["a breaker's ratio of nothing", traffic("breaker: {‸failureRatio: 0}"), "invalid-value spec.breaker.failureRatio"],
