@@ -15,7 +15,7 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml", environment: "state" } })],
-        test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"] },
+        test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"], testTimeout: 30_000 },
       },
       {
         plugins: [
@@ -31,11 +31,11 @@ export default defineConfig({
                 COLLECTOR: { className: "CollectorObject", useSQLite: true },
                 IDENTITY: { className: "IdentityObject", useSQLite: true },
               },
-              bindings: { CONTROL_TOKEN: "a-token-of-more-than-thirty-two-characters" },
+              bindings: { ALLOW_RESERVED: "true", CONTROL_TOKEN: "a-token-of-more-than-thirty-two-characters" },
             },
           }),
         ],
-        test: { name: "control", include: ["test/control/**/*.test.ts"] },
+        test: { name: "control", include: ["test/control/**/*.test.ts"], testTimeout: 30_000 },
       },
       // Real processes and sockets on two cores: one file at a time, or timings mean nothing.
       {

@@ -210,6 +210,7 @@ export async function workersOf({
             TRUST_DOMAIN: meshDomain,
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
+            ALLOW_RESERVED: "true",
           },
           kvNamespaces: { SNAPSHOTS: KV },
           durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "IDENTITY", "COLLECTOR"], { scriptName: "state" }),
@@ -226,6 +227,7 @@ export async function workersOf({
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
         REPORT_EVERY_MS: String(reportEveryMs),
+        ALLOW_RESERVED: "true",
         // These sockets listen on loopback alone, and tell nothing of the peer.
         CLIENT_ADDRESS: "127.0.0.1",
         LISTENER_PORT: String(edge.listenerPort ?? 80),

@@ -8,6 +8,7 @@ export type Denial =
   | { readonly cause: "no-route" }
   | { readonly cause: "no-backend" }
   | { readonly cause: "no-endpoint" }
+  | { readonly cause: "address-refused" }
   | { readonly cause: "not-carried" }
   /** `presented`: there was a token, and it is not good. */
   | { readonly cause: "unauthorized"; readonly presented: boolean }
@@ -60,6 +61,8 @@ export function answer(denial: Denial): Answer {
       return say(404, denial, "No route matches this request");
     case "no-backend":
       return say(500, denial, "The route has no valid backend");
+    case "address-refused":
+      return say(500, denial, "The backend's address is not one that the mesh contacts");
     case "no-endpoint":
       return say(503, denial, "The backend has no endpoint");
     case "not-carried":

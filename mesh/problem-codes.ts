@@ -7,6 +7,7 @@ export const PROBLEM_CODES = {
   "unknown-key": "the schema has no such key there",
   "invalid-value": "a value is of the wrong type, out of range or missing, or contradicts another",
   "duplicate-resource": "two documents have the same kind, namespace and name",
+  "reserved-address": "an address is the edge's own machine or network, which only a local mesh contacts",
   "too-large": "one resource is larger than the store holds in one row",
   "dangling-reference": "a reference names something that is not there",
   "not-permitted": "what is named does not let itself be used from here",

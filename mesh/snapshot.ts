@@ -108,6 +108,8 @@ export type Endpoint = {
       readonly kind: "url";
       readonly origin: string;
       /** Without its last slash. */ readonly path: string;
+      /** The edge's own machine or network, which only a local mesh contacts: see egress.ts. */
+      readonly reserved?: true;
     }
   | { readonly kind: "binding"; readonly binding: string }
 );

@@ -1,4 +1,5 @@
 /** What a backendRef points at, and the endpoints that answer for it. */
+import { reservedFor } from "../egress.ts";
 import { GATEWAY_API, SELVEDGE_API } from "../resources/kind.ts";
 import { SERVICE_NAME_LABEL } from "../resources/core.ts";
 import type { ObjectReference } from "../resources/http-route.ts";
@@ -126,7 +127,8 @@ function backendDestination({ metadata: { namespace, name }, spec }: Item<"Backe
       const standing = { weight, ...(zone !== undefined && { zone }), ...(priority > 0 && { priority }) };
       if (binding !== undefined) return { kind: "binding", binding, ...standing };
       const [, origin = "", path = ""] = /^(https?:\/\/[^/]+)(.*)$/.exec(url ?? "") ?? [];
-      return { kind: "url", origin, path: path.replace(/\/+$/, ""), ...standing };
+      const allowed = spec.allowReserved.includes(hostOf(origin));
+      return { kind: "url", origin, path: path.replace(/\/+$/, ""), ...(allowed ? {} : egress(origin)), ...standing };
     });
   return {
     backend: { name: `Backend/${namespace}/${name}`, endpoints },
@@ -180,12 +182,16 @@ function serviceEndpoints(
   return backend ? backendDestination(backend).backend.endpoints : [];
 }
 
-const at = (scheme: string, host: string, port: number): Extract<Endpoint, { kind: "url" }> => ({
-  kind: "url",
-  origin: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`,
-  path: "",
-  weight: 1,
-});
+function at(scheme: string, host: string, port: number): Extract<Endpoint, { kind: "url" }> {
+  const origin = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return { kind: "url", origin, path: "", weight: 1, ...egress(origin) };
+}
+
+/** Without scheme and port. */
+const hostOf = (origin: string): string => origin.replace(/^https?:\/\//, "").replace(/:\d+$/, "");
+
+const egress = (origin: string): { readonly reserved?: true } =>
+  reservedFor(hostOf(origin)) === undefined ? {} : { reserved: true };
 
 const schemeOf = (appProtocol: string | undefined): string =>
   appProtocol === "https" || appProtocol === "kubernetes.io/wss" ? "https" : "http";

@@ -58,5 +58,11 @@ export const backend = defineKind(
     versions: ["v1alpha1"],
     namespaced: true,
   },
-  { spec: z.strictObject({ endpoints: z.array(endpoint).min(1).max(1000) }) },
+  {
+    spec: z.strictObject({
+      endpoints: z.array(endpoint).min(1).max(1000),
+      /** Hosts, as the URLs have them, that may be contacted although they are the edge's own machine or network. */
+      allowReserved: z.array(z.string().min(1)).max(100).default([]),
+    }),
+  },
 );

@@ -1,7 +1,14 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { ChangeResponse, HistoryResponse, Pointer, ResourcesResponse, SnapshotResponse } from "../../mesh/api.ts";
+import type {
+  ApiProblem,
+  ChangeResponse,
+  HistoryResponse,
+  Pointer,
+  ResourcesResponse,
+  SnapshotResponse,
+} from "../../mesh/api.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
 import { accepted, apply, applying, get, post, refused, remove, send, sendWith, service } from "./client.ts";
 
@@ -319,4 +326,21 @@ describe("while KV fails", () => {
     expect(answer).toMatchObject({ epoch: 1, changed: true, problems: [{ code: "not-published" }] });
     expect(await env.SNAPSHOTS.get<Pointer>("pointer", "json")).toEqual({ epoch: 1, hash: answer.hash });
   });
+});
+
+it("refuses reserved addresses where they are written, but in a local mesh", async () => {
+  const text = `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: credentials, namespace: shop }
+spec:
+  endpoints:
+    - url: http://169.254.169.254/latest
+`;
+  const response = await sendWith({ ALLOW_RESERVED: "false" }, "/v1/apply", applying(text));
+  expect(response.status).toBe(422);
+  const { problems } = await response.json<ApiProblem>();
+  expect(problems).toMatchObject([
+    { code: "reserved-address", path: "spec.endpoints[0].url", at: { file: "mesh.yaml", line: 7, col: 7 } },
+  ]);
 });

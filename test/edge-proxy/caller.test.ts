@@ -18,6 +18,7 @@ const vars: Vars = {
   LISTENER_SCHEME: "",
   CALLER: "",
   REPORT_EVERY_MS: "1",
+  ALLOW_RESERVED: "false",
   TRUSTED_PROXIES: "0",
   CLIENT_CERTIFICATES: "",
   HOST_PRESERVING: "",

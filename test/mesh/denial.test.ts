@@ -5,6 +5,7 @@ import { answer, type Cause, type Denial } from "../../mesh/denial.ts";
 const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, retryAfter?: string]>> = {
   "no-route": [{ cause: "no-route" }, 404],
   "no-backend": [{ cause: "no-backend" }, 500],
+  "address-refused": [{ cause: "address-refused" }, 500],
   "no-endpoint": [{ cause: "no-endpoint" }, 503],
   "not-carried": [{ cause: "not-carried" }, 500],
   unauthorized: [{ cause: "unauthorized", presented: false }, 401],

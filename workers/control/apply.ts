@@ -1,6 +1,7 @@
 /** Apply, delete and rollback are one thing: a plan over the epoch in force, compiled in full, and only then committed. */
 import type { ApplyRequest, ChangeResponse, DeleteRequest, Pointer, RollbackRequest } from "../../mesh/api.ts";
 import { canonicalJson } from "../../mesh/canonical.ts";
+import { reservedAddresses } from "../../mesh/compile/egress.ts";
 import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from "../../mesh/plan.ts";
 import { byPlace, type Problem } from "../../mesh/problem.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
@@ -72,7 +73,9 @@ async function change(
 
     const plan = propose(resources);
     const next = await compiled(plan.resources, known.identity);
-    const found = plan.concerning?.(next.problems) ?? next.problems;
+    const refused = env.ALLOW_RESERVED === "true" ? [] : reservedAddresses(plan.resources);
+    const all = [...next.problems, ...refused];
+    const found = plan.concerning?.(all) ?? all;
     const problems = [...(plan.problems ?? []), ...found].toSorted(byPlace);
     refuseErrors(problems);
     const results = plan.changes.map((step) => resultOf(step, asked.dryRun ?? false));

@@ -20,6 +20,8 @@ export type Env = {
   readonly CERTIFICATES?: string;
   /** Host names or IP addresses at which the edge answers, with commas between: what a Gateway's status shows. */
   readonly EDGE_ADDRESSES?: string;
+  /** `true` in a local mesh: resources may name loopback and link-local addresses. */
+  readonly ALLOW_RESERVED?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */
   readonly CONTROL_TOKEN?: string;
 };

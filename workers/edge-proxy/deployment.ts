@@ -23,6 +23,8 @@ export type Vars = {
   readonly CLIENT_CERTIFICATES: string;
   /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
   readonly HOST_PRESERVING: string;
+  /** `true` in a local mesh, whose services are on the machine itself: loopback and link-local addresses are contacted. */
+  readonly ALLOW_RESERVED: string;
   /** A secret, the same for all edges of the mesh. Absent where none was set. */
   readonly MESH_KEY?: string;
 };
@@ -30,6 +32,7 @@ export type Vars = {
 export type Deployment = {
   readonly lookEveryMs: number;
   readonly reportEveryMs: number;
+  readonly allowReserved: boolean;
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
   /** What the connection of a request is. */
@@ -45,6 +48,7 @@ export function deploymentOf(vars: Vars): Deployment {
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
+    allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: ({ headers, cf }, url, props) => {
       const scheme = (vars.LISTENER_SCHEME || url.protocol.slice(0, -1)) === "https" ? "https" : "http";

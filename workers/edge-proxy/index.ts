@@ -49,14 +49,15 @@ let deployment: Deployment | undefined;
 export default {
   async fetch(request, env, context): Promise<Response> {
     const mine = (isolate ??= newIsolate(crypto.randomUUID()));
-    const { ingress, hostPreserving, lookEveryMs, reportEveryMs } = (deployment ??= deploymentOf(env));
+    const deployed = (deployment ??= deploymentOf(env));
+    const { ingress, lookEveryMs, reportEveryMs } = deployed;
     const url = new URL(request.url);
     const waiting = refresh(mine, lookEveryMs, env, request, context);
     if (waiting) await waiting;
     if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
     const { active } = mine;
     if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
-    const touched = outside(mine, hostPreserving, env, request, context);
+    const touched = outside(mine, deployed, env, request, context);
     const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
     const response = await active.run(
       request,
@@ -118,7 +119,7 @@ function stores(env: Env, request: Request): Stores {
 
 function outside(
   mine: Isolate,
-  hostPreserving: Deployment["hostPreserving"],
+  { allowReserved, hostPreserving }: Pick<Deployment, "allowReserved" | "hostPreserving">,
   env: Env,
   request: Request,
   context: ExecutionContext,
@@ -128,6 +129,7 @@ function outside(
     random: Math.random,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
+    allowReserved,
     binding: (name) => bindingOf(env, name),
     hostPreserving: (origin) => {
       const name = hostPreserving[origin];

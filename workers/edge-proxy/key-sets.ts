@@ -4,6 +4,7 @@
  */
 import { isRecord } from "../../mesh/canonical.ts";
 import type { Jwk, KeySet } from "../../mesh/key-set.ts";
+import { reservedFor } from "../../mesh/egress.ts";
 import type { Outside } from "./layer.ts";
 import { type FetchedKeys, remember } from "./memory.ts";
 import { within } from "./within.ts";
@@ -57,10 +58,11 @@ async function fetched(url: string, outside: Outside): Promise<KeySet | undefine
 }
 
 /** Never fails: what was known stays known. */
-async function fetchKeys(url: string, { fetch, memory, now }: Outside): Promise<void> {
+async function fetchKeys(url: string, { allowReserved, fetch, memory, now }: Outside): Promise<void> {
   const known = memory.keySets.get(url) ?? NONE;
   remember(memory.keySets, url, { ...known, triedAt: now(), fetchingUntil: now() + FETCH_MS });
   const asking = async (): Promise<KeySet> => {
+    if (!allowReserved && reservedFor(new URL(url).hostname)) throw new Error("its address is reserved");
     const headers = { accept: "application/jwk-set+json, application/json" };
     const response = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(FETCH_MS) });
     if (response.status !== 200) throw new Error(`it answered ${response.status}`);

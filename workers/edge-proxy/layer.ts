@@ -88,6 +88,8 @@ export type Outside = {
   /** 0 to 1. */
   readonly random: () => number;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** A local mesh: its services are on the machine itself. */
+  readonly allowReserved: boolean;
   /** A service binding by name, if the deployment has it. */
   readonly binding: (name: string) => Fetcher | undefined;
   /** The transport that reaches an endpoint's origin with the Host kept, if the deployment has one for it. */

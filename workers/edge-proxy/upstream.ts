@@ -50,6 +50,7 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
       call.progress.sent = true;
       return await binding.fetch(`https://${call.host}${call.path}${call.search}`, init);
     }
+    if (endpoint.reserved && !call.outside.allowReserved) throw new Denied({ cause: "address-refused" });
     call.progress.sent = true;
     const path = endpoint.path + call.path + call.search;
     const keeping = call.outside.hostPreserving(endpoint.origin);

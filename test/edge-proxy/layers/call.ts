@@ -50,6 +50,7 @@ export function callWith(
       random: () => 1,
       fetch: untouched,
       binding: untouched,
+      allowReserved: true,
       hostPreserving: untouched,
       breaker: untouched,
       rateLimit: untouched,
