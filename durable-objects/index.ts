@@ -4,6 +4,7 @@ export { CollectorObject } from "./collector.ts";
 export { ConcurrencyObject } from "./concurrency.ts";
 export { ConfigObject } from "./config.ts";
 export { FleetObject } from "./fleet.ts";
+export { HealthObject } from "./health.ts";
 export { IdempotencyObject } from "./idempotency.ts";
 export { IdentityObject } from "./identity.ts";
 export { RateLimitObject } from "./rate-limit.ts";

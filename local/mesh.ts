@@ -80,6 +80,7 @@ const OBJECTS = {
   CONCURRENCY: "ConcurrencyObject",
   IDEMPOTENCY: "IdempotencyObject",
   IDENTITY: "IdentityObject",
+  HEALTH: "HealthObject",
 } as const;
 
 /** Throws `PortInUse` when a socket is taken. */
@@ -244,7 +245,7 @@ export async function workersOf({
       },
       kvNamespaces: { SNAPSHOTS: KV },
       durableObjects: objects(
-        ["BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY", "IDENTITY", "FLEET", "COLLECTOR"],
+        ["BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY", "IDENTITY", "HEALTH", "FLEET", "COLLECTOR"],
         {
           scriptName: "state",
         },

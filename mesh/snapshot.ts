@@ -6,6 +6,7 @@
 import type { MeshIdentity } from "./identity.ts";
 import type { Authentication } from "./policies/authenticate.ts";
 import type { AuthorizationGroup } from "./policies/authorize.ts";
+import type { HealthCheck } from "./policies/health-check.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
 import type { AmbiguousPaths } from "./canonical-path.ts";
 import type { Concurrency } from "./policies/concurrency.ts";
@@ -96,6 +97,7 @@ export type Backend = {
   /** `Backend/namespace/name` or `Service/namespace/name:port`. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
+  readonly health?: HealthCheck;
 };
 
 export type Endpoint = {

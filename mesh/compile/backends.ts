@@ -4,6 +4,7 @@ import { GATEWAY_API, SELVEDGE_API } from "../resources/kind.ts";
 import { SERVICE_NAME_LABEL } from "../resources/core.ts";
 import type { ObjectReference } from "../resources/http-route.ts";
 import type { Backend, Endpoint } from "../snapshot.ts";
+import { healthCheckOf } from "./health-checks.ts";
 import type { Grants, Referred } from "./grants.ts";
 import type { Item, Model, Refusal } from "./model.ts";
 import type { Target } from "./policies.ts";
@@ -120,7 +121,11 @@ function referent(
   return { ...none, path: `${path}.port`, message, ...(ports.length > 0 && { fix: `one of ${ports.join(", ")}` }) };
 }
 
-function backendDestination({ metadata: { namespace, name }, spec }: Item<"Backend">): Destination {
+function backendDestination(item: Item<"Backend">): Destination {
+  const {
+    metadata: { namespace, name },
+    spec,
+  } = item;
   const endpoints = spec.endpoints
     .filter(({ weight }) => weight > 0)
     .map(({ url, binding, weight, zone, priority }): Endpoint => {
@@ -130,8 +135,9 @@ function backendDestination({ metadata: { namespace, name }, spec }: Item<"Backe
       const allowed = spec.allowReserved.includes(hostOf(origin));
       return { kind: "url", origin, path: path.replace(/\/+$/, ""), ...(allowed ? {} : egress(origin)), ...standing };
     });
+  const health = healthCheckOf(item);
   return {
-    backend: { name: `Backend/${namespace}/${name}`, endpoints },
+    backend: { name: `Backend/${namespace}/${name}`, endpoints, ...(health && { health }) },
     target: { kind: "Backend", namespace, name },
   };
 }
@@ -148,7 +154,7 @@ function serviceDestination(
 ): Destination {
   const { namespace, name } = service.metadata;
   return {
-    backend: { name: `Service/${nameOf(service)}:${port}`, endpoints: serviceEndpoints(model, slices, service, port) },
+    backend: { name: `Service/${nameOf(service)}:${port}`, ...serviceEndpoints(model, slices, service, port) },
     target: { kind: "Service", namespace, name },
   };
 }
@@ -158,7 +164,7 @@ function serviceEndpoints(
   slices: readonly Item<"EndpointSlice">[],
   service: Item<"Service">,
   port: number,
-): readonly Endpoint[] {
+): Omit<Backend, "name"> {
   const { namespace, name } = service.metadata;
   const servicePort = httpPorts(service).find((one) => one.port === port);
   if (slices.length > 0) {
@@ -174,12 +180,14 @@ function serviceEndpoints(
         }));
     });
     // While an endpoint moves from slice to slice it may stand in both (EndpointSlice, "Duplicate endpoints").
-    return [...new Map(endpoints.map((endpoint) => [endpoint.origin, endpoint])).values()];
+    return { endpoints: [...new Map(endpoints.map((endpoint) => [endpoint.origin, endpoint])).values()] };
   }
   if (service.spec.type === "ExternalName" && service.spec.externalName !== undefined)
-    return [at(schemeOf(servicePort?.appProtocol), service.spec.externalName, port)];
+    return { endpoints: [at(schemeOf(servicePort?.appProtocol), service.spec.externalName, port)] };
   const backend = model.find("Backend", namespace, name);
-  return backend ? backendDestination(backend).backend.endpoints : [];
+  if (!backend) return { endpoints: [] };
+  const { endpoints, health } = backendDestination(backend).backend;
+  return { endpoints, ...(health && { health }) };
 }
 
 function at(scheme: string, host: string, port: number): Extract<Endpoint, { kind: "url" }> {

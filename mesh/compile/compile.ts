@@ -10,6 +10,7 @@ import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } fro
 import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
 import { Interned } from "../interned.ts";
+import { reportUncheckable } from "./health-checks.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
 import { type Listeners, listeners, reportListeners } from "./listeners.ts";
@@ -52,6 +53,7 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity)
   reportListeners(from, found);
   reportConditions(from);
   reportPathSections(from);
+  reportUncheckable(from);
   const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,

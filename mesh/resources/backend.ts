@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { healthCheck } from "./health-check.ts";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 
 /** Only bindings of this prefix may be named, so that no Backend can point at the mesh's own objects and stores. */
@@ -61,6 +62,7 @@ export const backend = defineKind(
   {
     spec: z.strictObject({
       endpoints: z.array(endpoint).min(1).max(1000),
+      healthCheck: healthCheck.optional(),
       /** Hosts, as the URLs have them, that may be contacted although they are the edge's own machine or network. */
       allowReserved: z.array(z.string().min(1)).max(100).default([]),
     }),

@@ -4,6 +4,7 @@ import type {
   CollectorObject,
   ConcurrencyObject,
   FleetObject,
+  HealthObject,
   IdempotencyObject,
   IdentityObject,
   RateLimitObject,
@@ -28,6 +29,7 @@ export interface Env extends Vars {
   readonly CONCURRENCY: DurableObjectNamespace<ConcurrencyObject>;
   readonly IDEMPOTENCY: DurableObjectNamespace<IdempotencyObject>;
   readonly IDENTITY: DurableObjectNamespace<IdentityObject>;
+  readonly HEALTH: DurableObjectNamespace<HealthObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly EDGE_NAME: string;
@@ -140,6 +142,7 @@ function outside(
     concurrency: (limit) => env.CONCURRENCY.getByName(limit),
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
+    health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),
     later: (work) => context.waitUntil(work),

@@ -6,6 +6,7 @@ import type { Policy } from "../../mesh/snapshot.ts";
 import type {
   BreakerObject,
   ConcurrencyObject,
+  HealthObject,
   IdempotencyObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
@@ -52,7 +53,7 @@ export type Call = {
   /** Of the token that an AuthenticationPolicy accepted. */
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
-  standIn: "breaker" | "rate-limit" | "concurrency" | "idempotency" | "identity" | undefined;
+  standIn: "breaker" | "health-check" | "rate-limit" | "concurrency" | "idempotency" | "identity" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */
@@ -101,6 +102,7 @@ export type Outside = {
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
+  readonly health: (object: string) => Pick<HealthObject, "ask">;
   /** Where this edge is, as endpoints name their zones; empty where it is not known. */
   readonly zone: string;
   /** What signs assertions to services; undefined while the mesh has no workload. */

@@ -14,6 +14,8 @@ export type Memory = {
   /** The last number given: with `id` it names a message, a permit or a holder, once and for all. */
   seq: number;
   readonly circuits: Map<string, Circuit>;
+  /** What active health checks found, by the object that makes them. */
+  readonly health: Map<string, HealthView>;
   /** What was learnt of the endpoints of each group. */
   readonly groups: Map<string, Group>;
   /** Circuits that an operator holds open or closed, as the fleet object last told. */
@@ -90,6 +92,18 @@ export type Circuit = {
   reporterUntil: number;
 };
 
+/** All times in milliseconds since 1970. */
+export type HealthView = {
+  /** Addresses. Replaced when there is news, never changed. */
+  failing: ReadonlySet<string>;
+  /** It counts until then. */
+  until: number;
+  /** No question before. */
+  askAt: number;
+  /** The last question was not answered. */
+  missed: boolean;
+};
+
 /** Until then, on this isolate's clock. */
 export type Forced = { readonly to: "open" | "closed"; readonly until: number };
 
@@ -103,6 +117,7 @@ export const newMemory = (id: string): Memory => ({
   id,
   seq: 0,
   circuits: new Map(),
+  health: new Map(),
   groups: new Map(),
   forced: new Map(),
   watchBodiesUntil: 0,

@@ -130,3 +130,90 @@ it("goes to another endpoint where an endpoint's circuit is open, and is refused
   open("a", "b");
   expect(await placed()).toBe("breaker-open");
 });
+
+describe("active health checks", () => {
+  const health = {
+    object: "Backend/shop/api",
+    path: "/ready",
+    intervalMs: 1000,
+    timeoutMs: 100,
+    healthyThreshold: 1,
+    unhealthyThreshold: 1,
+    statuses: [[200, 299] as const],
+    jitter: 0,
+  };
+  const checked = (...hosts: string[]): Backend => {
+    const { endpoints, ...made } = backend(...hosts);
+    const bound = { kind: "binding", binding: "SERVICE_B", weight: 1 } as const;
+    const local = { kind: "url", origin: "http://127.0.0.1:80", path: "", weight: 1, reserved: true } as const;
+    return { ...made, endpoints: [...endpoints, bound, local], health };
+  };
+  let failing: string[] | "unreachable";
+  let asked: unknown[];
+  beforeEach(() => {
+    asked = [];
+    failing = [];
+  });
+  /** Where ten calls went, once what each left for later was done, and what they said of themselves. */
+  async function ten(made: Backend) {
+    const run = balance([made])(policy)(ok);
+    const calls = [];
+    for (let time = 0; time < 10; time++) {
+      const ask = async (request: object) => {
+        asked.push(request);
+        if (failing === "unreachable") throw new Error("gone");
+        return { failing, epoch: 9 };
+      };
+      const call = callWith(
+        { now: () => now, random: () => 0.3, allowReserved: false, health: () => ({ ask }) },
+        { memory },
+      );
+      await run(call);
+      await Promise.all(call.laterWork);
+      calls.push(call);
+    }
+    return {
+      to: Array.from(new Set(calls.map(({ place }) => place.endpoint!))).toSorted((a, b) => a - b),
+      degraded: calls.filter(({ standIn }) => standIn === "health-check").length,
+      heard: calls.flatMap(({ heard }) => heard),
+    };
+  }
+
+  it("leave an endpoint out that fails them, from the call after the object said so, and take it back", async () => {
+    failing = ["https://a"];
+    expect((await ten(checked("a", "b"))).heard).toEqual([9]);
+    expect((await ten(checked("a", "b"))).to).toEqual([1, 2, 3]);
+    failing = [];
+    now += 1000;
+    await ten(checked("a", "b"));
+    expect((await ten(checked("a", "b"))).to).toEqual([0, 1, 2, 3]);
+  });
+
+  it("are asked for once an interval, beside the call, and name only what an edge would call by its URL", async () => {
+    await ten(checked("a", "b"));
+    now += 999;
+    await ten(checked("a", "b"));
+    expect(asked).toEqual([{ epoch: 3, check: health, addresses: ["https://a", "https://b"] }]);
+    now += 1;
+    await ten(checked("a", "b"));
+    expect(asked).toHaveLength(2);
+  });
+
+  it("hold for a bounded time when their object is gone; then every endpoint counts as healthy, and answers say so", async () => {
+    failing = ["https://a"];
+    await ten(checked("a", "b"));
+    failing = "unreachable";
+    now += 3299;
+    expect(await ten(checked("a", "b"))).toMatchObject({ to: [1, 2, 3], degraded: 0 });
+    now += 1;
+    expect(await ten(checked("a", "b"))).toMatchObject({ to: [0, 1, 2, 3], degraded: 10 });
+  });
+
+  it("that a configuration no longer has leave nothing behind", async () => {
+    failing = ["https://a"];
+    await ten(checked("a", "b"));
+    await ten(checked("a", "b"));
+    const { health: _, ...plain } = checked("a", "b");
+    expect((await ten(plain)).to).toEqual([0, 1, 2, 3]);
+  });
+});

@@ -57,6 +57,7 @@ export function callWith(
       concurrency: untouched,
       meshKey: "",
       idempotency: untouched,
+      health: untouched,
       zone: "",
       edgeKey: untouched,
       later: (work) => void laterWork.push(work),

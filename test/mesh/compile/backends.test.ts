@@ -256,3 +256,46 @@ it("gives a Backend's endpoints with their weights, and leaves out those of weig
     },
   ]);
 });
+
+describe("a health check", () => {
+  const checked = (endpoints: object[], healthCheck: object = {}) => ({
+    ...backend("api"),
+    spec: { endpoints, healthCheck },
+  });
+  const [a, b] = [{ url: "http://a.example" }, { url: "http://b.example" }];
+
+  it("has its defaults filled in, and is one for the Backend and the Service of its name", () => {
+    const { snapshot, problems } = compiled(checked([a, b]), service("api", { ports: [{ port: 80 }] }));
+    const health = {
+      object: "Backend/default/api",
+      path: "/",
+      intervalMs: 10_000,
+      timeoutMs: 1000,
+      healthyThreshold: 2,
+      unhealthyThreshold: 3,
+      statuses: [[200, 299]],
+      jitter: 0.1,
+    };
+    expect(snapshot.backends).toMatchObject([{ name: "Service/default/api:80", health }]);
+    expect(problems).toEqual([]);
+  });
+
+  it("takes statuses and ranges of them", () => {
+    const { snapshot } = compiled(checked([a, b], { expectedStatuses: [204, "302", "400-499"] }));
+    expect(snapshot.backends[0]?.health?.statuses).toEqual([
+      [204, 204],
+      [302, 302],
+      [400, 499],
+    ]);
+  });
+
+  it.each([
+    ["of an endpoint behind a binding", [a, b, { binding: "SERVICE_X" }], "spec.endpoints[2].binding", true],
+    ["of the only endpoint", [a], "spec.healthCheck", false],
+    ["of the only endpoint of any weight", [a, { ...b, weight: 0 }], "spec.healthCheck", false],
+  ])("%s is said not to be made", (_, endpoints, path, others) => {
+    const { snapshot, problems } = compiled(checked(endpoints));
+    expect(problems).toMatchObject([{ severity: "warning", code: "not-carried", path }]);
+    expect(snapshot.backends[0]?.health !== undefined).toBe(others);
+  });
+});

@@ -10,13 +10,15 @@ import {
   group,
   type HashKey,
   isUsable,
+  learnHealth,
   pick,
   type Place,
 } from "../../../mesh/policies/balance.ts";
 import { hashOf } from "../../../mesh/policies/hashing.ts";
 import { cookieValues } from "../../../mesh/policies/session.ts";
 import { addressOf, type Backend, type Endpoint, type Policy } from "../../../mesh/snapshot.ts";
-import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
+import { type Call, Denied, type Handler, type MakeLayer, type Outside } from "../layer.ts";
+import { failing } from "../health.ts";
 import { remember } from "../memory.ts";
 import { outcomeOf } from "../outcome.ts";
 
@@ -32,9 +34,15 @@ export const balance = (backends: readonly Backend[]): MakeLayer<"balance"> => {
   };
   return (policy) => {
     const places = placesOf(policy.backend);
+    const { endpoints, health } = backends[policy.backend]!; // decode proved the index
+    let checked: readonly string[] | undefined;
     let made: Group | undefined;
+    let learnt: ReadonlySet<string> | undefined;
     return (next) => async (call) => {
       const mine = (made ??= groupOf(call, policy, places));
+      const found = health ? failing(call, health, (checked ??= checkable(endpoints, call.outside))) : NONE;
+      // A group keeps what an earlier configuration's checks have found, so that it is told even of none.
+      if (found !== learnt) learnHealth(mine, (learnt = found), call.outside.now());
       for (;;) {
         try {
           return await attempt(next, call, mine, policy);
@@ -71,6 +79,12 @@ async function attempt(next: Handler, call: Call, mine: Group, policy: BalanceLa
     end(mine, index, policy, { outcome, began, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
   }
 }
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What the object reaches as an edge does: no binding, and no address that this edge would not call. */
+const checkable = (endpoints: readonly Endpoint[], { allowReserved }: Outside): readonly string[] =>
+  endpoints.filter((one) => one.kind === "url" && (allowReserved || !one.reserved)).map(addressOf);
 
 const placeOf = (endpoint: Endpoint): Place => ({ ...endpoint, address: addressOf(endpoint) });
 

@@ -38,6 +38,26 @@ export const services: readonly Broken[] = [
     backend("{endpoints: [{‸binding: SERVICE_a}]}"),
     "invalid-value spec.endpoints[0].binding",
   ],
+  [
+    "a health check that is too frequent",
+    backend('{endpoints: [{url: "https://a"}], healthCheck: {‸interval: 100ms, timeout: 50ms}}'),
+    "invalid-value spec.healthCheck.interval",
+  ],
+  [
+    "a health check that outlasts its interval",
+    backend('{endpoints: [{url: "https://a"}], healthCheck: {interval: 2s, ‸timeout: 3s}}'),
+    "invalid-value spec.healthCheck.timeout",
+  ],
+  [
+    "a health check of another host",
+    backend('{endpoints: [{url: "https://a"}], healthCheck: {‸path: "https://b/"}}'),
+    "invalid-value spec.healthCheck.path",
+  ],
+  [
+    "a health check's statuses the wrong way round",
+    backend('{endpoints: [{url: "https://a"}], healthCheck: {expectedStatuses: [‸299-200]}}'),
+    "invalid-value spec.healthCheck.expectedStatuses[0]",
+  ],
   ["a Backend without endpoints", backend("{‸endpoints: []}"), "invalid-value spec.endpoints"],
   ["endpoints that are text", backend("{‸endpoints: https://a.example}"), "invalid-value spec.endpoints"],
   ["an endpoint that is text", backend("{endpoints: [‸https://a.example]}"), "invalid-value spec.endpoints[0]"],
