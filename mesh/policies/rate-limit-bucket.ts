@@ -115,9 +115,11 @@ export type LeaseReply =
       readonly over: boolean;
       /** What this holder may go on with while the object is away, a millisecond. */
       readonly safe: number;
+      /** There is less than is wanted only because what was lent before a restart is not known yet: as good as no word. */
+      readonly relearning: boolean;
     }
   /** Go on with what you have. */
-  | { readonly kind: "wait"; readonly waitMs: number };
+  | { readonly kind: "wait"; readonly waitMs: number; readonly relearning: boolean };
 
 /** The messages that one object takes in a millisecond; with more holders than that, each renews less often. */
 const MOST_CALLS = 0.4;
@@ -162,11 +164,11 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
   settle(bucket, now);
   const known = bucket.leases.get(message.holder);
   if (known && message.seq <= known.seq)
-    return message.seq === known.seq ? known.reply : { kind: "wait", waitMs: REFRESH_MS };
+    return message.seq === known.seq ? known.reply : { kind: "wait", waitMs: REFRESH_MS, relearning: false };
   addTo(bucket.calls, 1, now);
   addTo(bucket.allowed, message.allowed, now);
   addTo(bucket.denied, message.denied, now);
-  if (now < bucket.quietUntil) return { kind: "wait", waitMs: Math.ceil(bucket.quietUntil - now) };
+  if (now < bucket.quietUntil) return { kind: "wait", waitMs: Math.ceil(bucket.quietUntil - now), relearning: true };
   const { capacity } = bucket;
   const count = bucket.leases.size + (known ? 0 : 1);
   const refreshMs = Math.min(MOST_REFRESH_MS, Math.max(REFRESH_MS, count / MOST_CALLS));
@@ -174,7 +176,7 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
   const isSparse = demand * refreshMs < SPARSE_CALLS * unit;
   const longest = isSparse ? SINGLE_MS : 2 * refreshMs + REFRESH_MS / 2;
   const forMs = Math.min(longest, Math.floor(capacity.until - now - graceMs(longest)));
-  if (forMs <= 0) return { kind: "wait", waitMs: 100 };
+  if (forMs <= 0) return { kind: "wait", waitMs: 100, relearning: false };
 
   const had = takeOut(bucket, message, known);
   const seen = bucket.credits.get(message.holder)?.seen;
@@ -220,6 +222,7 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
     waitMs: short ? nextMs(bucket, unit, fair < Infinity ? count : 0, now) : 0,
     over: fair < Infinity,
     safe: (0.8 * capacity.perMs) / count,
+    relearning: short && (bucket.leases.get(UNSEEN)?.out ?? 0) > 0,
   };
   bucket.leases.set(message.holder, { rho: reserved, out, until, demand: steady, seq: message.seq, reply });
   return reply;
@@ -434,7 +437,7 @@ export function restored(capacity: Capacity, { level, rho: most, quiet, until }:
   const bucket = fullBucket(capacity, quiet);
   const rho = Math.min(most, capacity.perMs);
   const out = capacity.burst - Math.min(Math.max(0, level), capacity.burst);
-  const reply: LeaseReply = { kind: "wait", waitMs: 0 };
+  const reply: LeaseReply = { kind: "wait", waitMs: 0, relearning: true };
   bucket.leases.set(UNSEEN, { rho, out, until, demand: 0, seq: Infinity, reply });
   Object.assign(bucket, { level: Math.min(level, capacity.burst), rho, out, soonest: until, quietUntil: quiet });
   if (capacity.credit > 0) {

@@ -184,8 +184,9 @@ export function receive(holder: Holder, seq: number, reply: LeaseReply, now: num
   holder.variation += (Math.abs(took - holder.roundTrip) - holder.variation) / 4;
   holder.roundTrip += (took - holder.roundTrip) / 8;
   holder.askingUntil = 0;
-  holder.failures = 0;
-  holder.share = -1;
+  // Refusing calls for no better reason than that would make an outage of a restart: the policy says what to do instead.
+  holder.failures = reply.relearning ? 1 : 0;
+  if (!reply.relearning) holder.share = -1;
   holder.debt -= holder.reported;
   holder.askAt = reply.waitMs > 0 ? now + reply.waitMs : 0;
   if (reply.kind === "wait") return;
