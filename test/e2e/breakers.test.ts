@@ -69,7 +69,7 @@ describe("in this order:", () => {
   it("once the circuit has opened, at most one request of each edge fails at the upstream", async () => {
     behaviour = "fails";
     for (let time = 0; time < 5; time++) await get(0);
-    // It told of the first failure at once, and tells of the others a second later.
+    // It told of the first failure at once, and of the others when it tripped.
     await until(async () => (await shown())?.state === "open");
     expect(await shown()).toMatchObject({ state: "open", trips: 1 });
     pay.received.length = 0;

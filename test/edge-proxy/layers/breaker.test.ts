@@ -111,6 +111,15 @@ describe("while closed", () => {
     expect(reports).toHaveLength(2);
   });
 
+  it("reports at once what trips it, though it reported within the second, and once", async () => {
+    await fail(4);
+    expect(reports).toMatchObject([{ failed: 1 }]);
+    await fail(1);
+    expect(reports).toMatchObject([{ failed: 1 }, { failed: 4 }]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(reports).toHaveLength(2);
+  });
+
   it("lets the next failure report where a reporter was cut off", async () => {
     const call = callWith({ breaker: object, later: () => {} }, { memory });
     await fail(1);

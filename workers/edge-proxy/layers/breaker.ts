@@ -102,7 +102,8 @@ function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outc
   circuit.consecutive = failed > 0 ? circuit.consecutive + 1 : 0;
   const counted = report(view, { ok, failed, slow, ageMs: 0, source: memory.id, seq: ++memory.seq }, policy, now);
   circuit.view = circuit.consecutive >= CONSECUTIVE ? trip(counted, policy, now) : counted;
-  if (circuit.view.kind === "open") {
+  const tripped = circuit.view.kind === "open";
+  if (tripped) {
     circuit.own = true;
     circuit.consecutive = 0;
   }
@@ -115,14 +116,15 @@ function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outc
     since: before.since,
     oldest: Math.min(before.oldest, began),
   };
-  if (circuit.unreported.failed + circuit.unreported.slow > 0 && now >= circuit.reporterUntil)
-    sendReport(call, circuit, policy, now);
+  // What trips an isolate is what the fleet should hear of now. Whoever still waits to report finds nothing left.
+  if (tripped) sendReport(call, circuit, policy, now, 0);
+  else if (circuit.unreported.failed + circuit.unreported.slow > 0 && now >= circuit.reporterUntil)
+    sendReport(call, circuit, policy, now, Math.max(0, circuit.reportAt - now));
 }
 
-/** Now, or once a second has passed since the last report; what is counted until then goes with it. */
-function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: number): void {
+/** After `waitMs`; what is counted until then goes with it. */
+function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: number, waitMs: number): void {
   const { later, memory, now: clock } = call.outside;
-  const waitMs = Math.max(0, circuit.reportAt - now);
   circuit.reporterUntil = now + waitMs + STATE_TIMEOUT_MS;
   const send = async (): Promise<void> => {
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
