@@ -28,7 +28,9 @@ export function circuitsOf({ rules, backends }: Snapshot): readonly CircuitOf[] 
 }
 
 /** The policy alone, as it travels to the circuit's object. */
-export function thresholdsOf(layer: Extract<Policy, { kind: "breaker" | "endpoint-breaker" }>): BreakerPolicy {
+export function thresholdsOf(
+  layer: Extract<Policy, { kind: "breaker" | "endpoint-breaker" | "fault-budget" }>,
+): BreakerPolicy {
   const { failures, failureRatio, windowMs, openMs, maxOpenMs, probes, rampMs, slow } = layer;
   return {
     failures,

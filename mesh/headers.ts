@@ -20,6 +20,8 @@ export const MESH_HEADERS = {
   caller: "selvedge-caller",
   /** How many tries the call took, if more than one. */
   attempts: "selvedge-attempts",
+  /** What a fault on purpose did to the call. */
+  fault: "selvedge-fault",
 } as const;
 
 /**

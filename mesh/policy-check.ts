@@ -61,6 +61,16 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     [name, onUnavailable].every((text) => typeof text === "string") && [limit, longestCallMs].every(isPositive),
   breaker: isBreaker,
   "endpoint-breaker": (layer, backends) => isIndex(layer.backend, backends) && isBreaker(layer),
+  hedge: ({ scope, percentile, leastMs, share }) =>
+    typeof scope === "string" && [percentile, leastMs, share].every(isPositive),
+  fault: ({ until, headers, callers, delay, abort, reset, bandwidth, truncate }) =>
+    isPositive(until) &&
+    isPairs(headers) &&
+    (callers === undefined || isTexts(callers)) &&
+    [delay, abort, reset, bandwidth, truncate].every(
+      (one) => one === undefined || (isRecord(one) && isPositive(one.share)),
+    ),
+  "fault-budget": isBreaker,
 };
 
 /** Making it ready is what finds every pattern, block and condition that this edge could not go by. */

@@ -12,6 +12,8 @@ import type { AmbiguousPaths } from "./canonical-path.ts";
 import type { Concurrency } from "./policies/concurrency.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
+import type { Fault } from "./policies/fault.ts";
+import type { Hedge } from "./policies/hedge.ts";
 import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
 import type { Balance } from "./policies/balance.ts";
@@ -146,6 +148,11 @@ export type Policy =
   | ({ readonly kind: "concurrency"; readonly name: string } & Concurrency)
   /** `backend` names what its budget is kept for. */
   | ({ readonly kind: "retry"; readonly backend: string } & Retry)
+  /** `scope` names what the times of its answers are kept for. */
+  | ({ readonly kind: "hedge"; readonly scope: string } & Hedge)
+  /** Opens, and stays open, once callers saw too many failures: then no faults are made. */
+  | ({ readonly kind: "fault-budget"; readonly circuit: string } & BreakerPolicy)
+  | ({ readonly kind: "fault" } & Fault)
   /** `backend` is an index into `backends`; `group` names what isolates remember of its endpoints. */
   | ({ readonly kind: "balance"; readonly backend: number; readonly group: string } & Balance)
   /** The time of one try, within the deadline of the whole call. */

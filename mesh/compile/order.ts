@@ -16,12 +16,15 @@
  * | session | just outside the draw of a backend, which it may forestall |
  * | body-timeout | watches over the body of whichever try is passed on |
  * | assert | once a call, of what the filters left; it says nothing that a try could change |
+ * | fault-budget | sees what the tries could not mend |
  * | breaker | outside the tries: one call, one verdict |
  * | concurrency | inside the breaker, which its refusals say nothing to; outside the tries: one call, one permit |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
+ * | hedge | a try may be two, and is one to what stands above |
  * | balance | beneath the tries, so that each is drawn an endpoint of its own |
  * | endpoint-breaker | beneath the draw of an endpoint: where it refuses, another is drawn |
  * | try-timeout, first-byte | bound one try: what came too late can still be tried again |
+ * | fault | beneath all that deals with failures, so that they meet it |
  */
 import type { Policy } from "../snapshot.ts";
 
@@ -41,13 +44,16 @@ const ORDER: readonly Policy["kind"][] = [
   "session",
   "body-timeout",
   "assert",
+  "fault-budget",
   "breaker",
   "concurrency",
   "retry",
+  "hedge",
   "balance",
   "endpoint-breaker",
   "try-timeout",
   "first-byte",
+  "fault",
 ];
 
 export const inOrder = (layers: readonly Policy[]): Policy[] =>

@@ -13,6 +13,8 @@ import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { concurrencyLayer } from "./layers/concurrency.ts";
 import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
+import { faultLayers } from "./layers/fault.ts";
+import { hedgeLayer } from "./layers/hedge.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
@@ -205,6 +207,8 @@ function weighted(
     ...concurrencyLayer(policies, all, backend.name),
     ...retryLayer(policies, rule, all, backend.name),
     ...balanceLayer(policies, all, backend, index),
+    ...hedgeLayer(policies, all, `${name} to ${backend.name}`),
+    ...faultLayers(policies, all),
     ...tryTimeouts(policies, rule, all),
   ]);
   return { backend: index, weight, layers };

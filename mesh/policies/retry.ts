@@ -40,7 +40,7 @@ export type Tried =
 /** Methods that mean the same once or twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
-const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
+export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
 
 /**
  * RFC 9110 §15.5.20 (Misdirected Request) and RFC 8470 §5.2 (Too Early): the server did not carry the request out, and it may be sent

@@ -3,6 +3,8 @@ import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { targetReference } from "./parts.ts";
 import { breaker } from "./traffic/breaker.ts";
 import { concurrency } from "./traffic/concurrency.ts";
+import { fault } from "./traffic/fault.ts";
+import { hedge } from "./traffic/hedge.ts";
 import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
 import { path } from "./traffic/path.ts";
@@ -20,15 +22,22 @@ export const trafficPolicy = defineKind(
     namespaced: true,
   },
   {
-    spec: z.strictObject({
-      targetRefs: z.array(targetReference).min(1).max(16),
-      timeouts: timeouts.optional(),
-      path: path.optional(),
-      retry: retry.optional(),
-      breaker: breaker.optional(),
-      concurrency: concurrency.optional(),
-      loadBalancing: loadBalancing.optional(),
-      outlierEjection: outlierEjection.optional(),
-    }),
+    spec: z
+      .strictObject({
+        targetRefs: z.array(targetReference).min(1).max(16),
+        timeouts: timeouts.optional(),
+        path: path.optional(),
+        retry: retry.optional(),
+        hedge: hedge.optional(),
+        fault: fault.optional(),
+        breaker: breaker.optional(),
+        concurrency: concurrency.optional(),
+        loadBalancing: loadBalancing.optional(),
+        outlierEjection: outlierEjection.optional(),
+      })
+      .refine(({ hedge: copies, concurrency: limit }) => !copies || !limit, {
+        path: ["hedge"],
+        message: "cannot stand beside concurrency: a copy would be a second call on one permit",
+      }),
   },
 );

@@ -9,6 +9,7 @@ let mesh: TestMesh;
 let flawed: Upstream;
 let leaf: Upstream;
 let relay: Upstream;
+let wavering: Upstream;
 /** What the leaf does with a request; it has then been carried out. */
 let leafAnswers: (request: IncomingMessage, response: ServerResponse) => void;
 /** What reached the upstream, by path. */
@@ -65,17 +66,22 @@ beforeAll(async () => {
         response.end("whole");
     }
   });
+  let answered = 0;
+  // One answer in forty takes three hundred times as long.
+  wavering = await upstream("wavering", (_, response) => {
+    setTimeout(() => response.end("done"), answered++ % 40 === 0 ? 1500 : 5);
+  });
   await mesh.control.applied(MANIFESTS());
 });
 
 afterAll(async () => {
   await mesh?.close();
-  await Promise.all([flawed, leaf, relay].map((one) => one?.close()));
+  await Promise.all([flawed, leaf, relay, wavering].map((one) => one?.close()));
 });
 
 beforeEach(() => {
   reached.length = 0;
-  for (const one of [leaf, relay]) one.received.length = 0;
+  for (const one of [leaf, relay, wavering]) one.received.length = 0;
 });
 
 const backend = (name: string, url: string) => `
@@ -112,7 +118,26 @@ const MANIFESTS = () =>
       "retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, budget: { minPerSecond: 100 } }",
     ),
     chain(),
+    backend("faulty", leaf.url),
+    policy(
+      "faulty",
+      `retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, budget: { minPerSecond: 50 } }
+  fault: { expires: "${TOMORROW}", abort: { percent: 2, status: 503 }, reset: { percent: 2 } }`,
+    ),
+    backend("spoilt", leaf.url),
+    policy(
+      "spoilt",
+      `fault: { expires: "${TOMORROW}", truncate: { percent: 100, afterBytes: 2 }, match: { headers: [{ name: x-spoil, value: "1" }] } }`,
+    ),
+    backend("doomed", leaf.url),
+    policy(
+      "doomed",
+      `fault: { expires: "${TOMORROW}", abort: { percent: 100, status: 500 }, errorBudget: { failures: 3 } }`,
+    ),
+    backend("hedged", wavering.url),
+    policy("hedged", "hedge: {}"),
   ].join("");
+const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
 /** At the chain's own address, what is left of the path says who is next: another relay, or the leaf. */
 const chain = () => `
 ---
@@ -239,5 +264,67 @@ describe("retries", () => {
     for (let begun = 0; begun < CALLS; begun += 20) await Promise.all(Array.from({ length: 20 }, () => get("/")));
     expect(leaf.received.length).toBeGreaterThanOrEqual(CALLS);
     expect(leaf.received.length).toBeLessThanOrEqual(1.1 * CALLS);
+  });
+});
+
+describe("faults on purpose", () => {
+  const get = (service: string, headers: Record<string, string> = {}) =>
+    ask({ port: mesh.edge, host: `${service}.shop.mesh.localhost`, headers });
+
+  it("are met by the retries like an upstream's own, and said on the answers", async () => {
+    leafAnswers = (_, response) => void response.end("done");
+    const CALLS = 1000;
+    let succeeded = 0;
+    let said = 0;
+    for (let begun = 0; begun < CALLS; begun += 20)
+      for (const { status, headers } of await Promise.all(Array.from({ length: 20 }, () => get("faulty")))) {
+        if (status === 200) succeeded++;
+        if (headers["selvedge-fault"] !== undefined) said++;
+      }
+    expect(succeeded / CALLS).toBeGreaterThanOrEqual(0.998);
+    // 4 % are 40, with a standard deviation of 6.2; four of those either way.
+    expect(said).toBeGreaterThan(15);
+    expect(said).toBeLessThan(65);
+  });
+
+  it("break a body off for those alone whom they are meant for", async () => {
+    expect([await seen("spoilt", "/", { headers: { "x-spoil": "1" } }), await seen("spoilt", "/")]).toEqual([
+      "broken off",
+      "done",
+    ]);
+  });
+
+  it("end in every edge when their error budget is spent", async () => {
+    leafAnswers = (_, response) => void response.end("done");
+    const from = async (port: number) => (await ask({ port, host: "doomed.shop.mesh.localhost" })).status;
+    const failures = async (port: number) => {
+      let failed = 0;
+      for (let time = 0; time < 10; time++, await pause(20)) if ((await from(port)) === 500) failed++;
+      return failed;
+    };
+    expect(await failures(mesh.edges[0]!)).toBe(3);
+    // What spends it is told at once, beside the answer.
+    await pause(200);
+    // Its first failure tells it that they are over.
+    expect(await failures(mesh.edges[1]!)).toBe(1);
+  });
+});
+
+describe("hedging", () => {
+  it("makes the tail five times shorter at less than a twentieth more load", async () => {
+    const took: number[] = [];
+    const CALLS = 900;
+    for (let begun = 0; begun < CALLS; begun += 10)
+      await Promise.all(
+        Array.from({ length: 10 }, async () => {
+          const began = performance.now();
+          await ask({ port: mesh.edge, host: "hedged.shop.mesh.localhost" });
+          took.push(performance.now() - began);
+        }),
+      );
+    const p99 = took.slice(300).toSorted((a, b) => a - b)[Math.floor(600 * 0.99)]!;
+    // Without it, one answer in forty takes 1500 ms.
+    expect(p99).toBeLessThan(300);
+    expect(wavering.received.length / CALLS).toBeLessThan(1.05);
   });
 });

@@ -62,6 +62,10 @@ export type Call = {
   covered: boolean;
   /** The call goes upstream once, whatever comes of it: it is a breaker's probe, or the fleet makes no retries for now. */
   once: boolean;
+  /** Faults on purpose may be made: their error budget is not spent. */
+  faulty: boolean;
+  /** What the next hop was told of retries, if anything: how many it may make. */
+  passedOn: number | undefined;
   /** How many times the call was sent to its backend. */
   attempts: number;
   /** The snapshot that this request is pinned to. */

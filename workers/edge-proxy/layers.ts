@@ -10,9 +10,12 @@ import { breaker, endpointBreaker } from "./layers/breaker.ts";
 import { concurrency } from "./layers/concurrency.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
+import { fault } from "./layers/fault.ts";
+import { faultBudget } from "./layers/fault-budget.ts";
 import { firstByte } from "./layers/first-byte.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
 import { idempotency } from "./layers/idempotency.ts";
+import { hedge } from "./layers/hedge.ts";
 import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
@@ -43,5 +46,8 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   "endpoint-breaker": endpointBreaker(backends),
   "try-timeout": deadline,
   "first-byte": firstByte,
+  hedge,
+  "fault-budget": faultBudget,
+  fault,
   "body-timeout": bodyTimeout,
 });

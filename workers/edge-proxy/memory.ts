@@ -3,6 +3,7 @@ import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Jwk, KeySet } from "../../mesh/key-set.ts";
 import type { PermitHolder } from "../../mesh/policies/concurrency-holder.ts";
+import type { Pace } from "../../mesh/policies/hedge.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
@@ -39,6 +40,8 @@ export type Memory = {
   readonly recorder: Recorder;
   /** By backend. */
   readonly retries: Map<string, Retries>;
+  /** How long answers take, by the scope of a hedge. */
+  readonly paces: Map<string, Pace>;
   /** Claims of retries that were signed, by what was signed. */
   readonly claims: Map<string, string>;
 };
@@ -131,6 +134,7 @@ export const newMemory = (id: string): Memory => ({
   recorder: newRecorder(id),
   retries: new Map(),
   claims: new Map(),
+  paces: new Map(),
 });
 
 /** Sets `key`; a map that is full forgets its oldest. */

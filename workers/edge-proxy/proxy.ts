@@ -102,6 +102,8 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         progress: { sent: false },
         covered: false,
         once: false,
+        faulty: false,
+        passedOn: undefined,
         attempts: 1,
         pinned,
         outside,

@@ -27,7 +27,9 @@ export async function claimOf({ request, outside }: Call): Promise<number | unde
 }
 
 /** Tells the next hop. There are few different claims a minute, and each is signed once an isolate. */
-export async function passOn({ headers, outside }: Call, retries: number): Promise<void> {
+export async function passOn(call: Call, retries: number): Promise<void> {
+  const { headers, outside } = call;
+  call.passedOn = retries;
   headers.set(TRAVELLING_HEADERS.retries, outside.meshKey === "" ? String(retries) : await signed(retries, outside));
 }
 

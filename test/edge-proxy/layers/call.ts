@@ -41,6 +41,8 @@ export function callWith(
     progress: { sent: false },
     covered: false,
     once: false,
+    faulty: false,
+    passedOn: undefined,
     attempts: 1,
     pinned: { epoch: 3, hash: "h" },
     laterWork,

@@ -149,6 +149,58 @@ describe("the timeouts of a try and of its response", () => {
   });
 });
 
+describe("a fault and a hedge", () => {
+  it("come with every default filled in, and the fault with what ends it", () => {
+    const spec = {
+      fault: {
+        expires: "2026-12-01T18:00:00Z",
+        match: { headers: [{ name: "X-Test", value: "1" }], callers: ["spiffe://mesh/ns/a/sa/b"] },
+        delay: { percent: 10, for: "2s" },
+        abort: { percent: 0.5, status: 503 },
+        truncate: { percent: 100, afterBytes: 0 },
+      },
+      hedge: {},
+    };
+    const result = compiled(...world, trafficPolicy("p", { targetRefs: [TARGETS.rule], ...spec }));
+    const layers = rule(result).backends[0]?.layers;
+    expect([layer(layers, "hedge"), layer(layers, "fault-budget"), layer(layers, "fault")]).toEqual([
+      {
+        kind: "hedge",
+        scope: "default/shop/cart to Backend/default/b",
+        percentile: 0.95,
+        leastMs: 5,
+        share: 0.04,
+      },
+      {
+        kind: "fault-budget",
+        circuit: "faults of default/p until 2026-12-01T18:00:00Z",
+        failures: 20,
+        failureRatio: 0.1,
+        windowMs: 60_000,
+        openMs: 315_360_000_000,
+        maxOpenMs: 315_360_000_000,
+        probes: 1,
+      },
+      {
+        kind: "fault",
+        until: Date.parse("2026-12-01T18:00:00Z"),
+        headers: [{ name: "x-test", value: "1" }],
+        callers: ["spiffe://mesh/ns/a/sa/b"],
+        delay: { share: 0.1, ms: 2000 },
+        abort: { share: 0.005, status: 503 },
+        truncate: { share: 1, afterBytes: 0 },
+      },
+    ]);
+    expect(layers?.map(({ kind }) => kind)).toEqual(["fault-budget", "hedge", "fault"]);
+  });
+
+  it("leaves no hedge where calls have permits, whose of the two policies is more specific", () => {
+    const copies = trafficPolicy("p", { targetRefs: [TARGETS.rule], hedge: {} });
+    const limited = trafficPolicy("q", { targetRefs: [TARGETS.backend], concurrency: { limit: 5 } });
+    expect(layer(rule(compiled(...world, copies, limited)).backends[0]?.layers, "hedge")).toBeUndefined();
+  });
+});
+
 describe("a breaker is that of the most specific target, the backend's own above all", () => {
   it.each<[TargetName[], (number | undefined)[]]>([
     [[], [undefined, undefined]],

@@ -13,7 +13,8 @@ import { outcomeOf } from "../outcome.ts";
 import { type Circuit, type Forced, type Memory, remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
 
-type BreakerLayer = Extract<Policy, { kind: "breaker" }>;
+/** What names a circuit and says when it opens, whatever follows from that. */
+type CircuitPolicy = Extract<Policy, { kind: "breaker" | "fault-budget" }>;
 
 /** So many failures in a row trip an isolate whatever the policy says: it need not wait for the fleet to agree. */
 const CONSECUTIVE = 5;
@@ -72,7 +73,7 @@ function forcedOf({ forced }: Memory, circuit: string, now: number): Forced | un
   return found && now < found.until ? found : undefined;
 }
 
-function circuitOf({ outside: { memory } }: Call, { circuit }: BreakerLayer): Circuit {
+export function circuitOf({ outside: { memory } }: Call, { circuit }: CircuitPolicy): Circuit {
   return (
     memory.circuits.get(circuit) ??
     remember(memory.circuits, circuit, {
@@ -91,7 +92,7 @@ const NONE = { ok: 0, failed: 0, slow: 0, since: 0, oldest: Infinity };
 
 const counts = (outcome: Outcome) => ({ ok: Number(outcome === "ok"), failed: Number(outcome === "failed") });
 
-function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outcome, began: number): void {
+export function count(call: Call, circuit: Circuit, policy: CircuitPolicy, outcome: Outcome, began: number): void {
   const { memory, now: clock } = call.outside;
   const { view, unreported } = circuit;
   // A call that began before the circuit last closed says nothing of the backend since.
@@ -123,7 +124,7 @@ function count(call: Call, circuit: Circuit, policy: BreakerLayer, outcome: Outc
 }
 
 /** After `waitMs`; what is counted until then goes with it. */
-function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: number, waitMs: number): void {
+function sendReport(call: Call, circuit: Circuit, policy: CircuitPolicy, now: number, waitMs: number): void {
   const { later, memory, now: clock } = call.outside;
   circuit.reporterUntil = now + waitMs + STATE_TIMEOUT_MS;
   const send = async (): Promise<void> => {
@@ -146,7 +147,7 @@ function sendReport(call: Call, circuit: Circuit, policy: BreakerLayer, now: num
  * turns out to be closed. Throws Denied otherwise. An isolate's own machine grants first, so that not all its requests
  * ask; its permit suffices when the fleet's circuit cannot be asked.
  */
-async function permitFor(call: Call, circuit: Circuit, policy: BreakerLayer): Promise<string | undefined> {
+async function permitFor(call: Call, circuit: Circuit, policy: CircuitPolicy): Promise<string | undefined> {
   const { breaker: object, heard, memory, now } = call.outside;
   const permit = `${memory.id}.${++memory.seq}`;
   const own = probe(circuit.view, permit, PROBE_MS, policy, now());
@@ -172,14 +173,14 @@ async function permitFor(call: Call, circuit: Circuit, policy: BreakerLayer): Pr
   throw denied(circuit, policy, now());
 }
 
-const denied = ({ view }: Circuit, policy: BreakerLayer, now: number): Denied =>
+const denied = ({ view }: Circuit, policy: CircuitPolicy, now: number): Denied =>
   new Denied({ cause: "breaker-open", retryAfterMs: waitMs(view, policy, now) });
 
 async function sendProbe(
   next: Handler,
   call: Call,
   circuit: Circuit,
-  policy: BreakerLayer,
+  policy: CircuitPolicy,
   permit: string,
 ): Promise<Response> {
   const { later, now } = call.outside;
@@ -211,7 +212,7 @@ async function sendProbe(
 async function bringBack(
   call: Call,
   circuit: Circuit,
-  policy: BreakerLayer,
+  policy: CircuitPolicy,
   settled: NonNullable<BreakerReport["settled"]>,
   began: number,
 ): Promise<void> {
@@ -224,7 +225,7 @@ async function bringBack(
 /** One report and its reply; undefined when the object fails or is late. */
 async function tell(
   { outside, pinned }: Call,
-  policy: BreakerLayer,
+  policy: CircuitPolicy,
   message: Omit<BreakerReport, "isolate" | "epoch" | "policy">,
 ): Promise<BreakerReply | undefined> {
   const telling = async () =>
@@ -250,4 +251,4 @@ function adopt(circuit: Circuit, reply: BreakerReply, now: number): void {
   circuit.consecutive = 0;
 }
 
-const isSlow = ({ slow }: BreakerLayer, tookMs: number): boolean => slow !== undefined && tookMs >= slow.ms;
+const isSlow = ({ slow }: CircuitPolicy, tookMs: number): boolean => slow !== undefined && tookMs >= slow.ms;

@@ -61,7 +61,7 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
     call.deadline = deadline;
     if (call.body instanceof ReadableStream) call.body = await copy!(); // `may` says so
     if (made === 0) await passOn(call, 0);
-    call.attempts = made + 2;
+    call.attempts++;
     call.headers.set("x-envoy-attempt-count", String(call.attempts));
   }
 };

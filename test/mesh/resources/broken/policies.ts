@@ -51,6 +51,20 @@ export const policies: readonly Broken[] = [
     traffic("timeouts: {request: 1s, ‸try: 2s}"),
     "invalid-value spec.timeouts.try",
   ],
+  ["a fault that never ends", traffic("‸fault: {reset: {percent: 1}}"), "invalid-value spec.fault.expires"],
+  [
+    "a fault that ends some day",
+    traffic("fault: {‸expires: tomorrow, reset: {percent: 1}}"),
+    "invalid-value spec.fault.expires",
+  ],
+  ["a fault that does nothing", traffic("‸fault: {expires: '2026-12-01T18:00:00Z'}"), "invalid-value spec.fault.abort"],
+  [
+    "a fault by a caller that is no identity",
+    traffic("fault: {expires: '2026-12-01T18:00:00Z', reset: {percent: 1}, match: {callers: [‸cart]}}"),
+    "invalid-value spec.fault.match.callers[0]",
+  ],
+  ["a hedge of what has permits", traffic("‸hedge: {}, concurrency: {limit: 5}"), "invalid-value spec.hedge"],
+  ["a hedge for most requests", traffic("hedge: {‸percentile: 10}"), "invalid-value spec.hedge.percentile"],
   ["a retry on nothing", traffic("retry: {‸on: []}"), "invalid-value spec.retry.on"],
   ["a retry on a condition that there is not", traffic('retry: {on: [‸"6xx"]}'), "invalid-value spec.retry.on[0]"],
   [

@@ -1,0 +1,29 @@
+import { answer } from "../../../mesh/denial.ts";
+import type { Outcome } from "../../../mesh/outcome.ts";
+import { type Call, Denied, type MakeLayer } from "../layer.ts";
+import { circuitOf, count } from "./breaker.ts";
+
+/**
+ * Ends faults on purpose when callers suffer by them: it stands above the retries and counts what they could not mend. Its circuit is
+ * the fleet's, so that what one isolate found out, the others hear with their own first failure.
+ */
+export const faultBudget: MakeLayer<"fault-budget"> = (policy) => (next) => async (call) => {
+  const circuit = circuitOf(call, policy);
+  call.faulty = circuit.view.kind === "closed";
+  if (!call.faulty) return next(call);
+  const began = call.outside.now();
+  let outcome: Outcome = "ignored";
+  try {
+    const response = await next(call);
+    outcome = outcomeFor(call, response.status);
+    return response;
+  } catch (error) {
+    outcome = outcomeFor(call, error instanceof Denied ? answer(error.denial).status : 500);
+    throw error;
+  } finally {
+    count(call, circuit, policy, outcome, began);
+  }
+};
+
+const outcomeFor = (call: Call, status: number): Outcome =>
+  call.request.signal.aborted || call.abandoned ? "ignored" : status >= 500 ? "failed" : "ok";
