@@ -46,6 +46,18 @@ metadata: { name: two, namespace: shop }
 spec:
   targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: two }]
   loadBalancing: { strategy: RoundRobin }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: one, namespace: shop }
+spec: { endpoints: [{ url: "${a.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: one, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: one }]
+  breaker: { openFor: 500ms, maxOpenFor: 500ms, rampFor: 0s }
 `);
 });
 afterAll(async () => {
@@ -97,4 +109,29 @@ it("when the object is gone, its last word holds for a bounded time, and then al
   expect(took).toBeGreaterThan(2000);
   expect(took).toBeLessThan(7000);
   expect((await twelve()).degraded).toEqual(["health-check"]);
+});
+
+it("with the breaker's object gone too, no request waits on it longer than its limit, open or half-open", async () => {
+  const timed = async (path: string) => {
+    const began = Date.now();
+    const { status, headers } = await ask({ port, path: `/~one.shop${path}` });
+    return {
+      is: headers["selvedge-cause"] ?? status,
+      degraded: headers["selvedge-degraded"],
+      tookMs: Date.now() - began,
+    };
+  };
+  well.a = false;
+  const failing = [];
+  for (let time = 0; time < 6; time++) failing.push(await timed("/ready"));
+  expect(failing.map(({ is }) => is)).toEqual([503, 503, 503, 503, 503, "breaker-open"]);
+  await pause(600);
+  // One tries by this isolate's own permit; the others are refused at once.
+  const probing = await Promise.all([timed("/"), timed("/"), timed("/")]);
+  expect(probing.map(({ is }) => String(is)).toSorted()).toEqual(["200", "breaker-open", "breaker-open"]);
+  expect(probing.find(({ is }) => is === 200)?.degraded).toBe("breaker");
+  const after = await timed("/");
+  expect(after).toMatchObject({ is: 200, degraded: undefined });
+  // 250 ms of waiting for the object; the rest is this machine's.
+  expect(Math.max(...[...failing, ...probing, after].map(({ tookMs }) => tookMs))).toBeLessThan(750);
 });
