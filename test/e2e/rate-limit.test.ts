@@ -1,12 +1,19 @@
 /** Twenty edges against one limit, at twice its rate, on real workerd. */
+import { Agent } from "node:http";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ask } from "../support/http.ts";
 import { type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
-const RATE = 500;
-const BURST = 500;
-const SECONDS = 8;
+/** `RATE=500` for a machine that has nothing else to do. */
+const RATE = Number(process.env.RATE ?? 250);
+const BURST = RATE;
+/** Twenty isolates that know nothing of each other's demand yet share a burst badly. */
+const WARM_UP = 2;
+/** `SECONDS=30` for a long run. */
+const SECONDS = Number(process.env.SECONDS ?? 8);
+/** Connections stay open, and are few: a machine that falls behind for a moment is to catch up, not to run out of files. */
+const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 
 let mesh: TestMesh;
 let backend: Upstream;
@@ -44,22 +51,27 @@ spec:
 });
 
 afterAll(async () => {
+  agent.destroy();
   await mesh?.close();
   await backend?.close();
 });
 
-it("admits no more than burst + rate x time, and nearly as much", async () => {
+it("admits no more than burst + rate x time, and of the rate at least 95 %", async () => {
   backend.received.length = 0;
   const began = performance.now();
   const elapsed = () => (performance.now() - began) / 1000;
   const answers: Promise<number>[] = [];
-  for (let sent = 0; elapsed() < SECONDS; await new Promise((resolve) => setTimeout(resolve, 5)))
+  let warm: { readonly at: number; readonly admitted: number } | undefined;
+  for (let sent = 0; elapsed() < WARM_UP + SECONDS; await new Promise((resolve) => setTimeout(resolve, 5))) {
+    if (elapsed() >= WARM_UP) warm ??= { at: elapsed(), admitted: backend.received.length };
     for (; sent < elapsed() * 2 * RATE; sent++)
-      answers.push(ask({ port: mesh.edges[sent % 20]!, host: "shop.test", path: "/" }).then(({ status }) => status));
+      answers.push(
+        ask({ port: mesh.edges[sent % 20]!, host: "shop.test", path: "/", agent }).then(({ status }) => status),
+      );
+  }
+  const used = (backend.received.length - warm!.admitted) / (elapsed() - warm!.at);
   const statuses = await Promise.all(answers);
-  const admitted = backend.received.length;
-  const most = BURST + RATE * elapsed();
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
-  expect(admitted).toBeLessThanOrEqual(most);
-  expect(admitted).toBeGreaterThanOrEqual(0.95 * Math.min(answers.length, BURST + RATE * SECONDS));
+  expect(backend.received.length).toBeLessThanOrEqual(BURST + RATE * elapsed());
+  expect(used).toBeGreaterThanOrEqual(0.95 * RATE);
 });
