@@ -5,7 +5,7 @@ import { age } from "./duration.ts";
 import { conditionIn, type Fields, list, specOf, statusOf, text, verdictsOf } from "./fields.ts";
 import { table } from "./table.ts";
 import { count, printable } from "./terminal.ts";
-import { toYaml } from "./yaml.ts";
+import { toYaml } from "../mesh/resources/to-yaml.ts";
 
 type Lines = readonly string[];
 

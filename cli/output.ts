@@ -13,6 +13,6 @@ export function printJson(kind: string, body: object): void {
 }
 
 export async function printYaml(kind: string, body: object): Promise<void> {
-  const { toYaml } = await import("./yaml.ts");
+  const { toYaml } = await import("../mesh/resources/to-yaml.ts");
   print(toYaml({ apiVersion: API_VERSION, kind, ...body }));
 }

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import type { SnapshotResponse } from "../mesh/api.ts";
+import { dashboard } from "./dashboard.ts";
 
 export type Role = "edge" | "control" | "state";
 
@@ -16,8 +17,10 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** The snapshot that an edge brings along from its deploy. */
 export type LastGood = SnapshotResponse;
 
-export const bundle = (role: Role, lastGood?: LastGood): Promise<string> =>
-  bundleFile(ENTRY[role], lastGood ? [bringing(lastGood)] : []);
+export async function bundle(role: Role, lastGood?: LastGood): Promise<string> {
+  if (role === "control") return bundleFile(ENTRY.control, [bringing(/control\/dashboard\.json$/, await dashboard())]);
+  return bundleFile(ENTRY[role], lastGood ? [bringing(/last-good\.json$/, lastGood)] : []);
+}
 
 /** One Worker's entry, by its path in the project, as one module. */
 export async function bundleFile(entry: string, plugins: Plugin[] = []): Promise<string> {
@@ -39,9 +42,9 @@ export async function bundleFile(entry: string, plugins: Plugin[] = []): Promise
 }
 
 /** What `npm run deploy` does to the file, done to the bundle alone. */
-const bringing = (lastGood: LastGood): Plugin => ({
-  name: "last-good",
+const bringing = (file: RegExp, value: object): Plugin => ({
+  name: "bringing",
   setup: (build) => {
-    build.onLoad({ filter: /last-good\.json$/ }, () => ({ contents: JSON.stringify(lastGood), loader: "json" }));
+    build.onLoad({ filter: file }, () => ({ contents: JSON.stringify(value), loader: "json" }));
   },
 });

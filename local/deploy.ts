@@ -13,10 +13,12 @@ import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { unstable_readConfig as readConfig } from "wrangler";
 import type { SnapshotResponse } from "../mesh/api.ts";
+import { dashboard } from "./dashboard.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONFIG = join(ROOT, "wrangler.toml");
 const LAST_GOOD = join(ROOT, "workers/edge-proxy/last-good.json");
+const DASHBOARD = join(ROOT, "workers/control/dashboard.json");
 const WRANGLER = join(dirname(fileURLToPath(import.meta.resolve("wrangler/package.json"))), "bin/wrangler.js");
 
 const HELP = `npm run deploy [-- OPTIONS]: deploys the Workers state, control and edge, in that order.
@@ -49,6 +51,8 @@ export type World = {
   /** By role, the id of the KV namespace that wrangler.toml names. */
   readonly namespaceIds: Readonly<Record<"edge" | "control", string | undefined>>;
   readonly lastGood: string;
+  /** Where control's bundle has the dashboard from. */
+  readonly dashboard: string;
 };
 
 /** Exit code. Does nothing at all while something is missing. */
@@ -61,7 +65,7 @@ export async function deploy(world: World): Promise<number> {
   for (const { role, environment } of WORKERS) {
     const run = (): Promise<number> => world.wrangler(["deploy", "-c", CONFIG, "-e", environment]);
     world.say(`deploying ${role}`);
-    const code = role === "edge" ? await withLastGood(world, run) : await run();
+    const code = await bringingAlong(world, role, run);
     if (code !== 0) {
       world.say(`error: wrangler deploy of ${role} ended with ${code}; what was deployed before it stays deployed`);
       return 1;
@@ -101,17 +105,24 @@ function missingNamespace({ namespaceIds: { edge, control } }: World): string[] 
   ];
 }
 
-/** The bundle reads the file, so it is the file that has to change; it is put back whatever happens. */
-async function withLastGood(world: World, run: () => Promise<number>): Promise<number> {
+/** Control brings the dashboard, the edge the snapshot in force. */
+async function bringingAlong(world: World, role: string, run: () => Promise<number>): Promise<number> {
+  if (role === "control") return withFile(world.dashboard, await dashboard(), run);
+  if (role !== "edge") return run();
   const snapshot = await currentSnapshot(world);
   if (!snapshot) return run();
-  const before = await readFile(world.lastGood, "utf8");
+  world.say(`the edge brings epoch ${snapshot.epoch} along`);
+  return withFile(world.lastGood, snapshot, run);
+}
+
+/** The bundle reads the file, so it is the file that has to change; it is put back whatever happens. */
+async function withFile(path: string, value: object, run: () => Promise<number>): Promise<number> {
+  const before = await readFile(path, "utf8");
   try {
-    await writeFile(world.lastGood, JSON.stringify(snapshot));
-    world.say(`the edge brings epoch ${snapshot.epoch} along`);
+    await writeFile(path, JSON.stringify(value));
     return await run();
   } finally {
-    await writeFile(world.lastGood, before);
+    await writeFile(path, before);
   }
 }
 
@@ -152,7 +163,8 @@ export async function dryRun({ wrangler, say }: Pick<World, "wrangler" | "say">,
   for (const { role, environment } of WORKERS) {
     // Absolute: wrangler takes a relative folder now from the configuration's, now from the current one.
     const dir = join(resolve(outdir), role);
-    const code = await wrangler(["deploy", "-c", CONFIG, "-e", environment, "--dry-run", "--outdir", dir]);
+    const run = () => wrangler(["deploy", "-c", CONFIG, "-e", environment, "--dry-run", "--outdir", dir]);
+    const code = role === "control" ? await withFile(DASHBOARD, await dashboard(), run) : await run();
     if (code !== 0) {
       say(`error: wrangler deploy --dry-run of ${role} ended with ${code}`);
       return 1;
@@ -217,6 +229,7 @@ async function main(): Promise<number> {
     say,
     namespaceIds: { edge: namespaceId(""), control: namespaceId("control") },
     lastGood: LAST_GOOD,
+    dashboard: DASHBOARD,
   });
 }
 

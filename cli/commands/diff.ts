@@ -40,7 +40,7 @@ async function diff(command: Command, paths: readonly string[], prune: boolean):
   const answer = await control.post<ChangeResponse>("/apply", request);
   const { problemLines } = await import("../problems.ts");
   for (const line of problemLines(answer.problems)) say(line);
-  const { resourceYaml } = await import("../yaml.ts");
+  const { resourceYaml } = await import("../../mesh/resources/to-yaml.ts");
   const changes = answer.results
     .filter(({ action }) => action !== "unchanged")
     .map((result) => ({
@@ -51,7 +51,7 @@ async function diff(command: Command, paths: readonly string[], prune: boolean):
   if (changes.length === 0) return SAME;
   const external = process.env["SELVEDGE_EXTERNAL_DIFF"]?.trim();
   if (external) return runExternal(external.split(/\s+/), changes);
-  const { unifiedDiff } = await import("../line-diff.ts");
+  const { unifiedDiff } = await import("../../mesh/line-diff.ts");
   for (const { name, before, after } of changes)
     print(coloured(unifiedDiff(before, after, `live/${name}`, `merged/${name}`)));
   return DIFFERENT;

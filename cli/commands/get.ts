@@ -109,7 +109,7 @@ async function show(
         ? print(JSON.stringify(inOrder(items[0]), null, 2))
         : printJson("List", { items: items.map(inOrder) });
     case "yaml":
-      return print((await import("../yaml.ts")).resourcesYaml(items));
+      return print((await import("../../mesh/resources/to-yaml.ts")).resourcesYaml(items));
     case "name": {
       const { objectName } = await import("../kinds.ts");
       return print(items.map((item) => `${objectName({ kind: item.kind, name: item.metadata.name })}\n`).join(""));

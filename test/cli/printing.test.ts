@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { table } from "../../cli/table.ts";
 import { printable } from "../../cli/terminal.ts";
-import { toYaml } from "../../cli/yaml.ts";
+import { toYaml } from "../../mesh/resources/to-yaml.ts";
 
 describe("a table", () => {
   const columns = [

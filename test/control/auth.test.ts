@@ -27,7 +27,7 @@ it.each([
 });
 
 it.each([
-  ["GET", "/"],
+  ["POST", "/"],
   ["GET", "/v1/nowhere"],
   ["PUT", "/v1/apply"],
   ["OPTIONS", "/v1/apply"],

@@ -20,13 +20,14 @@ const SNAPSHOT = {
 
 let dir: string;
 let said: string[];
-/** Each run of wrangler: the environment it deployed, and last-good.json at that moment. */
-let runs: { readonly ran: string; readonly lastGood: unknown }[];
+/** Each run of wrangler: the environment it deployed, and at that moment last-good.json and the paths in dashboard.json. */
+let runs: { readonly ran: string; readonly lastGood: unknown; readonly pages: readonly string[] }[];
 let asked: { readonly url: string; readonly authorization: string | null }[];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "selvedge-deploy-"));
   await writeFile(join(dir, "last-good.json"), EMPTY);
+  await writeFile(join(dir, "dashboard.json"), "{}");
   [said, runs, asked] = [[], [], []];
 });
 afterEach(() => rm(dir, { recursive: true }));
@@ -35,11 +36,13 @@ type Given = Partial<World> & { readonly exit?: (ran: string) => number; readonl
 
 async function run({ exit = () => 0, answer = () => Response.json(SNAPSHOT), ...given }: Given = {}): Promise<number> {
   const lastGood = join(dir, "last-good.json");
+  const dashboard = join(dir, "dashboard.json");
+  const read = async (path: string) => JSON.parse(await readFile(path, "utf8")) as object;
   const code = await deploy({
     env: { ...CREDENTIALS, ...CONTROL },
     wrangler: async (args) => {
       const ran = args[0] === "deploy" ? `deploy ${args.at(-1)}`.trim() : args.join(" ");
-      runs.push({ ran, lastGood: JSON.parse(await readFile(lastGood, "utf8")) });
+      runs.push({ ran, lastGood: await read(lastGood), pages: Object.keys(await read(dashboard)) });
       return exit(ran);
     },
     fetch: (url, init) => {
@@ -49,8 +52,10 @@ async function run({ exit = () => 0, answer = () => Response.json(SNAPSHOT), ...
     say: (line) => said.push(line),
     namespaceIds: { edge: ID, control: ID },
     lastGood,
+    dashboard,
     ...given,
   });
+  expect(await readFile(dashboard, "utf8")).toBe("{}");
   expect(await readFile(lastGood, "utf8")).toBe(EMPTY);
   return code;
 }
@@ -61,6 +66,11 @@ const broughtAlong = (): unknown => runs.find((one) => one.ran === "deploy")?.la
 test("state, control and edge are deployed in that order", async () => {
   expect(await run()).toBe(0);
   expect(ran()).toEqual(["deploy state", "deploy control", "deploy"]);
+});
+
+test("control, and it alone, is deployed with the dashboard", async () => {
+  await run();
+  expect(runs.map(({ pages }) => pages)).toEqual([[], ["/", "/dashboard.js", "/dashboard.css", "/icon.svg"], []]);
 });
 
 test("the edge, and it alone, is deployed with the snapshot in force; afterwards the file is as it was", async () => {

@@ -4,12 +4,14 @@ import { apply, remove, rollback } from "./apply.ts";
 import { refusalFor } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
+import { page, PATHS } from "./dashboard.ts";
 import { type Env, identities } from "./env.ts";
 import { addWorkload, keySet, renewWorkload, revokeWorkload, rotateKeys, token, workloads } from "./identity.ts";
 import { exposition, metrics } from "./metrics.ts";
 import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
+import { authorizationOf, closeSession, openSession } from "./session.ts";
 
 type Handler = (request: Request, env: Env) => Promise<Response>;
 
@@ -39,15 +41,21 @@ const app = new Hono<{ Bindings: Env }>();
 
 app.use(async (context, next) => {
   await next();
-  // A token's answers belong to no cache, and are never a page.
-  context.header("cache-control", "no-store");
+  // A token's answers belong to no cache.
+  if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
   context.header("x-content-type-options", "nosniff");
 });
 /** For those who are no operators: workloads, who bring a secret of their own, and services, who verify. */
 app.post("/v1/identity/token", (context) => token(context.req.raw, context.env));
 app.get("/.well-known/jwks.json", (context) => keySet(context.req.raw, context.env));
+// Before anyone is asked for a token: the page in which to enter one, and the session that it opens.
+for (const path of PATHS) app.get(path, (context) => page(context.req.raw));
+app.post("/session", (context) =>
+  openSession(context.req.raw, (authorization) => refusalFor(authorization, context.env.CONTROL_TOKEN)),
+);
+app.delete("/session", (context) => closeSession(context.req.raw));
 app.use(async (context, next) => {
-  const refusal = await refusalFor(context.req.header("authorization") ?? null, context.env.CONTROL_TOKEN);
+  const refusal = await refusalFor(authorizationOf(context.req.raw), context.env.CONTROL_TOKEN);
   if (refusal) return refusal;
   return next();
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { unifiedDiff } from "../../cli/line-diff.ts";
+import { unifiedDiff } from "../../mesh/line-diff.ts";
 
 const text = fc
   .array(fc.constantFrom("a", "b", "c", ""), { maxLength: 30 })

@@ -1,6 +1,6 @@
 /** Resources as YAML that any Kubernetes tool reads back as the same value. */
 import { stringify } from "yaml";
-import type { Resource } from "../mesh/resources/resource.ts";
+import type { Resource } from "./resource.ts";
 
 /**
  * `compat` quotes what YAML 1.1 readers (kubectl among them) would take for something else: `on`, `no`, `0o7`.
