@@ -1,11 +1,51 @@
 /** Indices of backends that stand in policies, given anew where a list of backends is cut up or put together. */
 import type { Policy } from "./snapshot.ts";
 
-/** The policy with each backend it names by index under its new one. A kind that comes to name backends belongs here. */
-export function renumbered(policy: Policy, to: (backend: number) => number): Policy {
-  if (policy.kind === "mirror" || policy.kind === "balance" || policy.kind === "endpoint-breaker")
-    return { ...policy, backend: to(policy.backend) };
-  if (policy.kind === "session")
-    return { ...policy, shares: policy.shares.map((backend) => (backend === null ? null : to(backend))) };
-  return policy;
+type To = (backend: number) => number;
+type Of<K extends Policy["kind"]> = Extract<Policy, { readonly kind: K }>;
+type Renumber<P extends Policy> = (policy: P, to: To) => P;
+
+/** A policy that names no backend by index. One whose `backend` is a number does not compile as such. */
+const asItIs = <P extends Policy>(policy: P & { readonly backend?: string }): P => policy;
+const one = <P extends Policy & { readonly backend: number }>(policy: P, to: To): P => ({
+  ...policy,
+  backend: to(policy.backend),
+});
+
+/** Every kind is here, so that a new one does not compile until it is said whether it names backends by index. */
+const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
+  deadline: asItIs,
+  cors: asItIs,
+  authenticate: asItIs,
+  assert: asItIs,
+  authorize: asItIs,
+  "rate-limit": asItIs,
+  idempotency: asItIs,
+  "request-headers": asItIs,
+  "response-headers": asItIs,
+  redirect: asItIs,
+  rewrite: asItIs,
+  refuse: asItIs,
+  session: (policy, to) => ({
+    ...policy,
+    shares: policy.shares.map((backend) => (backend === null ? null : to(backend))),
+  }),
+  mirror: one,
+  breaker: asItIs,
+  "endpoint-breaker": one,
+  concurrency: asItIs,
+  retry: asItIs,
+  hedge: asItIs,
+  "fault-budget": asItIs,
+  fault: asItIs,
+  balance: one,
+  "try-timeout": asItIs,
+  "first-byte": asItIs,
+  "body-timeout": asItIs,
+};
+
+/** The policy with each backend it names by index under its new one. */
+export function renumbered<P extends Policy>(policy: P, to: To): P {
+  // The record pairs each kind with its own function, which an index by a union does not show.
+  return (RENUMBER[policy.kind] as Renumber<Policy>)(policy, to) as P;
 }

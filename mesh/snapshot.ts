@@ -122,7 +122,7 @@ export type Endpoint = {
 export const addressOf = (endpoint: Endpoint): string =>
   endpoint.kind === "url" ? endpoint.origin + endpoint.path : endpoint.binding;
 
-/** What a layer carries out. `compile/order.ts` fixes the order and says why; what names backends by index is in `renumber.ts` too. */
+/** What a layer carries out. `compile/order.ts` fixes the order and says why; each kind has a line in `renumber.ts`, which says whether it names backends by index. */
 export type Policy =
   | { readonly kind: "deadline"; readonly ms: number }
   | ({ readonly kind: "cors" } & Cors)
