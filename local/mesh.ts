@@ -23,6 +23,8 @@ export type EdgeOptions = {
   readonly caller?: string;
   /** Addresses (`127.0.0.1:8080`) of endpoints that get the Host of the request, as fetch alone would not give it. */
   readonly hostPreserving?: readonly string[];
+  /** Requests without a response that its isolate may have. Default 2000. */
+  readonly maxInFlight?: number;
   readonly lastGood?: LastGood;
   /** Service bindings by name: each a host and port that keeps the Host of the request. */
   readonly services?: Readonly<Record<string, string>>;
@@ -238,6 +240,7 @@ export async function workersOf({
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
         TRUSTED_PROXIES: "0",
+        MAX_IN_FLIGHT: String(edge.maxInFlight ?? 2000),
         CLIENT_CERTIFICATES: "",
         HOST_PRESERVING: JSON.stringify(
           Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),

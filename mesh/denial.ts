@@ -23,6 +23,7 @@ export type Denial =
     }
   | { readonly cause: "concurrency-limit"; readonly retryAfterMs: number }
   | { readonly cause: "concurrency-unavailable"; readonly retryAfterMs: number }
+  | { readonly cause: "overloaded"; readonly retryAfterMs: number }
   | { readonly cause: "limiter-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "idempotency-key-missing" }
   | { readonly cause: "idempotency-key-invalid" }
@@ -85,6 +86,8 @@ export function answer(denial: Denial): Answer {
       return say(503, denial, "The backend has as many calls as it may have", retryAfter(denial.retryAfterMs));
     case "concurrency-unavailable":
       return say(503, denial, "The limit on calls cannot be checked", retryAfter(denial.retryAfterMs));
+    case "overloaded":
+      return say(503, denial, "The edge has too much to do", retryAfter(denial.retryAfterMs));
     case "limiter-unavailable":
       return say(503, denial, "The rate limit cannot be checked", retryAfter(denial.retryAfterMs));
     case "idempotency-key-missing":

@@ -19,6 +19,7 @@ export const isPolicyKind = (kind: unknown): kind is Policy["kind"] =>
 
 /** A layer that this edge does not know would be a policy that does not hold. */
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
+  "low-priority": () => true,
   deadline: ({ ms }) => isPositive(ms),
   cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
     [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),

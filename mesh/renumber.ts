@@ -19,6 +19,7 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   authenticate: asItIs,
   assert: asItIs,
   authorize: asItIs,
+  "low-priority": asItIs,
   "rate-limit": asItIs,
   idempotency: asItIs,
   "request-headers": asItIs,

@@ -124,6 +124,8 @@ export const addressOf = (endpoint: Endpoint): string =>
 
 /** What a layer carries out. `compile/order.ts` fixes the order and says why; each kind has a line in `renumber.ts`, which says whether it names backends by index. */
 export type Policy =
+  /** Refused while the isolate is crowded. */
+  | { readonly kind: "low-priority" }
   | { readonly kind: "deadline"; readonly ms: number }
   | ({ readonly kind: "cors" } & Cors)
   | ({ readonly kind: "authenticate" } & Authentication)

@@ -3,6 +3,7 @@
  *
  * | layer | why here |
  * | --- | --- |
+ * | low-priority | makes room before anything is done |
  * | deadline | bounds everything below it, waiting included |
  * | cors | answers preflights, which bear no credentials and come from the browser: no limit is spent on them |
  * | authenticate | before whatever asks who calls |
@@ -29,6 +30,7 @@
 import type { Policy } from "../snapshot.ts";
 
 const ORDER: readonly Policy["kind"][] = [
+  "low-priority",
   "deadline",
   "cors",
   "authenticate",

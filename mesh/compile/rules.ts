@@ -15,6 +15,7 @@ import { concurrencyLayer } from "./layers/concurrency.ts";
 import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
 import { faultLayers } from "./layers/fault.ts";
 import { hedgeLayer } from "./layers/hedge.ts";
+import { lowPriorityLayer } from "./layers/low-priority.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
@@ -132,6 +133,7 @@ function ruleLayers(
   const { policies } = compiling;
   return [
     ...routeDeadline(policies, rule, targets),
+    ...lowPriorityLayer(policies, targets),
     ...rateLimitLayer(policies, frontTargets(rule, route, targets)),
     ...idempotencyLayer(
       policies,
@@ -200,6 +202,7 @@ function weighted(
   const index = backends.index(backend);
   const layers = inOrder([
     ...policyDeadline(policies, [target]),
+    ...lowPriorityLayer(policies, [target]),
     ...rateLimitLayer(policies, [target]),
     ...filters,
     ...assertLayer(policies, [MESH_TARGET, namespaceTarget(target.namespace), ...all], trustDomain),

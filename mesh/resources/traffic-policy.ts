@@ -30,6 +30,8 @@ export const trafficPolicy = defineKind(
         retry: retry.optional(),
         hedge: hedge.optional(),
         fault: fault.optional(),
+        /** `Low` is refused first when an isolate has too much to do. */
+        priority: z.enum(["Normal", "Low"]).optional(),
         breaker: breaker.optional(),
         concurrency: concurrency.optional(),
         loadBalancing: loadBalancing.optional(),

@@ -20,6 +20,7 @@ const vars: Vars = {
   REPORT_EVERY_MS: "1",
   ALLOW_RESERVED: "false",
   TRUSTED_PROXIES: "0",
+  MAX_IN_FLIGHT: "2000",
   CLIENT_CERTIFICATES: "",
   HOST_PRESERVING: "",
 };

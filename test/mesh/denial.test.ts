@@ -15,6 +15,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000, violated: "steady" }, 429, "30"],
   "concurrency-limit": [{ cause: "concurrency-limit", retryAfterMs: 1000 }, 503, "1"],
   "concurrency-unavailable": [{ cause: "concurrency-unavailable", retryAfterMs: 1001 }, 503, "2"],
+  overloaded: [{ cause: "overloaded", retryAfterMs: 1000 }, 503, "1"],
   "limiter-unavailable": [{ cause: "limiter-unavailable", retryAfterMs: 0 }, 503, "1"],
   "idempotency-key-missing": [{ cause: "idempotency-key-missing" }, 400],
   "idempotency-key-invalid": [{ cause: "idempotency-key-invalid" }, 400],

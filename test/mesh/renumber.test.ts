@@ -13,6 +13,7 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   authenticate: { kind: "authenticate", required: true, providers: [] },
   assert: { kind: "assert", trustDomain: "mesh", service: "a.b" },
   authorize: { kind: "authorize", groups: [] },
+  "low-priority": { kind: "low-priority" },
   "rate-limit": { kind: "rate-limit", limits: [] },
   idempotency: {
     kind: "idempotency",

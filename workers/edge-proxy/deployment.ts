@@ -19,6 +19,8 @@ export type Vars = {
   readonly CALLER: string;
   /** How many proxies in front of this deployment append to X-Forwarded-For; what callers before them say of it is dropped. */
   readonly TRUSTED_PROXIES: string;
+  /** How many requests an isolate may have without a response. */
+  readonly MAX_IN_FLIGHT: string;
   /** JSON: SHA-256 of a client certificate, in lower-case hexadecimal -> the workload that it stands for, `namespace/name`. */
   readonly CLIENT_CERTIFICATES: string;
   /** JSON: origin of an endpoint -> the binding by which it is reached with the Host kept. */
@@ -32,6 +34,7 @@ export type Vars = {
 export type Deployment = {
   readonly lookEveryMs: number;
   readonly reportEveryMs: number;
+  readonly maxInFlight: number;
   readonly allowReserved: boolean;
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
@@ -48,6 +51,7 @@ export function deploymentOf(vars: Vars): Deployment {
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
+    maxInFlight: Number(vars.MAX_IN_FLIGHT) || Infinity,
     allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: ({ headers, cf }, url, props) => {

@@ -11,7 +11,10 @@ import type {
 } from "../../durable-objects/index.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
+import { NOWHERE } from "../../mesh/pointer.ts";
 import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
+import { admit, refusesLow, release } from "../../mesh/policies/shed.ts";
+import { OVERLOADED_RETRY_MS } from "./layers/low-priority.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
@@ -52,31 +55,52 @@ export default {
   async fetch(request, env, context): Promise<Response> {
     const mine = (isolate ??= newIsolate(crypto.randomUUID()));
     const deployed = (deployment ??= deploymentOf(env));
-    const { ingress, lookEveryMs, reportEveryMs } = deployed;
-    const url = new URL(request.url);
-    const waiting = refresh(mine, lookEveryMs, env, request, context);
-    if (waiting) await waiting;
-    if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
-    const { active } = mine;
-    if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
-    const touched = outside(mine, deployed, env, request, context);
-    const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
-    const response = await active.run(
-      request,
-      url,
-      touched,
-      ingress(request, url, (context as { props?: unknown }).props),
-      shard,
-    );
-    const { recorder } = mine.memory;
-    const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
-    const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
-    report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later });
-    // Said on every answer, since nobody reads the logs of a mesh that seems to work.
-    if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
-    return response;
+    const caller = (): string => callerOf(deployed, request, context);
+    const admitted = admit(mine.load, deployed.maxInFlight, caller, Date.now());
+    if (!admitted && !new URL(request.url).pathname.startsWith(RESERVED))
+      return deny({ cause: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS }, mine.active?.pointer ?? NOWHERE);
+    const served = serve(mine, deployed, request, env, context).finally(() => {
+      if (admitted) release(mine.load, admitted, Date.now());
+    });
+    // A caller that leaves would end this in the middle. Near the cap every place must come free again.
+    if (admitted?.caller !== undefined) context.waitUntil(served.catch(() => {}));
+    return served;
   },
 } satisfies ExportedHandler<Env>;
+
+/** Who must share an isolate with others: the workload where it is known, or else the address. */
+function callerOf({ ingress }: Deployment, request: Request, context: ExecutionContext): string {
+  const { workload, caller, client } = ingress(request, new URL(request.url), propsOf(context));
+  return workload || `${caller} ${client}`;
+}
+
+const propsOf = (context: ExecutionContext): unknown => (context as { props?: unknown }).props;
+
+async function serve(
+  mine: Isolate,
+  deployed: Deployment,
+  request: Request,
+  env: Env,
+  context: ExecutionContext,
+): Promise<Response> {
+  const { ingress, lookEveryMs, reportEveryMs } = deployed;
+  const url = new URL(request.url);
+  const waiting = refresh(mine, lookEveryMs, env, request, context);
+  if (waiting) await waiting;
+  if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
+  const { active } = mine;
+  if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
+  const touched = outside(mine, deployed, env, request, context);
+  const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
+  const response = await active.run(request, url, touched, ingress(request, url, propsOf(context)), shard);
+  const { recorder } = mine.memory;
+  const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
+  const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
+  report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later });
+  // Said on every answer, since nobody reads the logs of a mesh that seems to work.
+  if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
+  return response;
+}
 
 /** Makes sure that there is a snapshot if there can be one, and that it does not grow old. Nearly always nothing to wait for. */
 function refresh(
@@ -121,7 +145,7 @@ function stores(env: Env, request: Request): Stores {
 
 function outside(
   mine: Isolate,
-  { allowReserved, hostPreserving }: Pick<Deployment, "allowReserved" | "hostPreserving">,
+  { allowReserved, hostPreserving, maxInFlight }: Deployment,
   env: Env,
   request: Request,
   context: ExecutionContext,
@@ -139,6 +163,7 @@ function outside(
     },
     breaker: (circuit) => env.BREAKER.getByName(circuit),
     rateLimit: (bucket) => env.RATE_LIMIT.getByName(bucket),
+    isCrowded: () => refusesLow(mine.load, maxInFlight, Date.now()),
     concurrency: (limit) => env.CONCURRENCY.getByName(limit),
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),

@@ -1,6 +1,7 @@
 import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
 import { type Memory, newMemory } from "./memory.ts";
 import type { Matcher } from "../../mesh/match.ts";
+import { type Load, noLoad } from "../../mesh/policies/shed.ts";
 import type { Proxy } from "./proxy.ts";
 
 /**
@@ -11,6 +12,7 @@ export type Isolate = {
   /** Random, made in the first request: nothing random is to be had before it. */
   readonly id: string;
   readonly memory: Memory;
+  readonly load: Load;
   /** The snapshot in force, replaced whole: a request that has taken it keeps it to its end. */
   active: Active | undefined;
   /** When this isolate last looked for a newer snapshot, and until when a look counts as under way. Milliseconds since 1970. */
@@ -34,6 +36,7 @@ export type Active = {
 export const newIsolate = (id: string): Isolate => ({
   id,
   memory: newMemory(id),
+  load: noLoad(),
   active: undefined,
   lookedAt: 0,
   lookingUntil: 0,

@@ -102,6 +102,8 @@ export type Outside = {
   /** A fresh stub: one that has thrown stays broken. */
   readonly breaker: (circuit: string) => Pick<BreakerObject, "report" | "probe">;
   readonly rateLimit: (bucket: string) => Pick<RateLimitObject, "lease">;
+  /** The isolate has so much to do that requests of low priority make room. */
+  readonly isCrowded: () => boolean;
   readonly concurrency: (limit: string) => Pick<ConcurrencyObject, "lend">;
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;

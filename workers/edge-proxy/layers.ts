@@ -16,6 +16,7 @@ import { firstByte } from "./layers/first-byte.ts";
 import { requestHeaders, responseHeaders } from "./layers/headers.ts";
 import { idempotency } from "./layers/idempotency.ts";
 import { hedge } from "./layers/hedge.ts";
+import { lowPriority } from "./layers/low-priority.ts";
 import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
@@ -30,6 +31,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   assert,
   authenticate,
   authorize,
+  "low-priority": lowPriority,
   "rate-limit": rateLimit,
   idempotency,
   refuse,

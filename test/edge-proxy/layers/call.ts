@@ -57,6 +57,7 @@ export function callWith(
       breaker: untouched,
       rateLimit: untouched,
       concurrency: untouched,
+      isCrowded: () => false,
       meshKey: "",
       idempotency: untouched,
       health: untouched,

@@ -29,6 +29,7 @@ type ConcurrencyLayer = Extract<Policy, { kind: "concurrency" }>;
 
 /** How often a request that waits for another's message looks for what it brought; promises are not shared. */
 const LOOK_EVERY_MS = 10;
+const RETURN_TRIES = 4;
 /** Calls end at any time: that there was no permit says little of when there is one. */
 const RETRY_AFTER_MS = 1000;
 
@@ -146,6 +147,10 @@ async function giveBack(call: Call, holder: PermitHolder, policy: ConcurrencyLay
   holder.returningUntil = now() + waitMs + STATE_TIMEOUT_MS;
   await new Promise((resolve) => setTimeout(resolve, waitMs));
   holder.returningUntil = 0;
-  const at = now();
-  if (hasSpare(holder, at) && !isAskingPermits(holder, at)) await exchange(call, holder, policy);
+  // What is let go and never arrives would be missing until the lease ends.
+  for (let tries = 0; tries < RETURN_TRIES; tries++) {
+    if (!hasSpare(holder, now()) && holder.failures === 0) return;
+    if (!isAskingPermits(holder, now())) await exchange(call, holder, policy);
+    else await new Promise((resolve) => setTimeout(resolve, STATE_TIMEOUT_MS));
+  }
 }
