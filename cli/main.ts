@@ -19,6 +19,7 @@ import { identityCommand } from "./commands/identity.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { routesCommand } from "./commands/routes.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { versionCommand } from "./commands/version.ts";
 import { parseDuration } from "./duration.ts";
 import { EXIT, Failure } from "./failure.ts";
@@ -51,6 +52,7 @@ for (const add of [
   routesCommand,
   breakersCommand,
   identityCommand,
+  tokenCommand,
   checkCommand,
   contextCommand,
   completionCommand,

@@ -1,6 +1,7 @@
 import { hexOf } from "../mesh/hex.ts";
 import { DurableObject } from "cloudflare:workers";
 import type { HistoryEntry, Pointer } from "../mesh/api.ts";
+import type { Role } from "../mesh/role.ts";
 import { NOWHERE } from "../mesh/pointer.ts";
 
 /** One epoch's resources, each as canonical JSON, by key. */
@@ -24,12 +25,24 @@ export type Commit = {
   readonly deleted: number;
 };
 
+/** An API token: `hash` is the SHA-256 of its secret in hex, times are milliseconds since 1970, and null is never. */
+export type StoredToken = {
+  readonly name: string;
+  readonly role: Role;
+  readonly hash: string;
+  readonly created: number;
+  readonly expires: number | null;
+};
+
+/** Each isolate of control holds all of them. */
+const MAX_TOKENS = 1000;
+
 /** On refusal `epoch` is the one in force. */
 export type Committed = { readonly ok: boolean; readonly epoch: number };
 
 /**
- * The truth about what was applied: an append-only log of epochs. Nothing is ever updated or deleted, so every past
- * epoch can be read again. One instance, named "config"; KV cannot hold this, having no compare-and-set.
+ * The truth about what was applied: an append-only log of epochs, of which nothing is ever updated or deleted, so every past
+ * epoch can be read again; and the API tokens. One instance, named "config"; KV cannot hold this, having no compare-and-set.
  */
 export class ConfigObject extends DurableObject {
   readonly #sql = this.ctx.storage.sql;
@@ -44,6 +57,9 @@ export class ConfigObject extends DurableObject {
       CREATE TABLE IF NOT EXISTS bodies (hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS changes (
         key TEXT NOT NULL, epoch INTEGER NOT NULL, body_hash TEXT, PRIMARY KEY (key, epoch)
+      ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS tokens (
+        name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER
       ) WITHOUT ROWID;
     `);
   }
@@ -97,6 +113,24 @@ export class ConfigObject extends DurableObject {
       }
       return { ok: true, epoch };
     });
+  }
+
+  /** All API tokens by name, expired ones as well. */
+  tokens(): readonly StoredToken[] {
+    return this.#sql.exec<StoredToken>("SELECT name, role, hash, created, expires FROM tokens ORDER BY name").toArray();
+  }
+
+  addToken({ name, role, hash, created, expires }: StoredToken): "made" | "taken" | "full" {
+    const present = this.tokens();
+    if (present.some((token) => token.name === name)) return "taken";
+    if (present.length >= MAX_TOKENS) return "full";
+    this.#sql.exec("INSERT INTO tokens VALUES (?, ?, ?, ?, ?)", name, role, hash, created, expires);
+    return "made";
+  }
+
+  /** False when there is none of this name. */
+  removeToken(name: string): boolean {
+    return this.#sql.exec("DELETE FROM tokens WHERE name = ?", name).rowsWritten > 0;
   }
 
   /** Newest first, at most `limit`; only epochs before `before` when it is given. */

@@ -4,6 +4,7 @@
  */
 import type { Problem } from "./problem.ts";
 import type { Resource } from "./resources/resource.ts";
+import type { Role } from "./role.ts";
 import type { Group } from "./telemetry/query.ts";
 
 /** A YAML file as text; `name` is what problems are reported against. */
@@ -172,6 +173,16 @@ export type SecretResponse = { readonly secret: string };
 /** `POST /v1/identity/token`, with the bootstrap secret in place of an operator's token. */
 export type TokenResponse = { readonly token: string; readonly expiresInSeconds: number };
 
+/** `GET /v1/tokens`; `POST /v1/tokens` with `{name, role, expiresInMs?}` answers a SecretResponse, `POST /v1/tokens/revoke` takes `{name}`. */
+export type ApiTokensResponse = { readonly items: readonly ApiToken[] };
+export type ApiToken = {
+  readonly name: string;
+  readonly role: Role;
+  /** Milliseconds since 1970, as `expires`. */
+  readonly created: number;
+  readonly expires?: number;
+};
+
 /** RFC 9457. `problems` on 422, `epoch` (the one in force) on 412. */
 export type ApiProblem = {
   readonly type: string;
@@ -179,6 +190,7 @@ export type ApiProblem = {
   readonly status: number;
   readonly code:
     | "unauthorized"
+    | "forbidden"
     | "not-found"
     | "invalid-request"
     | "invalid-configuration"

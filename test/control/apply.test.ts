@@ -46,7 +46,9 @@ describe("apply", () => {
     expect(await checkIn()).toEqual({ epoch: 1, hash: answer.hash });
 
     const { items: log } = await get<HistoryResponse>("/v1/history");
-    expect(log).toMatchObject([{ epoch: 1, hash: answer.hash, author: "ada", message: "two services", created: 2 }]);
+    expect(log).toMatchObject([
+      { epoch: 1, hash: answer.hash, author: "admin (ada)", message: "two services", created: 2 },
+    ]);
   });
 
   it("is a success and makes no epoch when nothing differs", async () => {

@@ -6,6 +6,7 @@ import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from 
 import { byPlace, type Problem } from "../../mesh/problem.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
+import type { Caller } from "./auth.ts";
 import { config, type Env } from "./env.ts";
 import { identityView, isNewest, lastIdentityView } from "./identity-view.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
@@ -23,14 +24,14 @@ type Proposal = Plan & {
 };
 type Asked = Pick<ApplyRequest, "dryRun" | "author" | "message">;
 
-export async function apply(request: Request, env: Env): Promise<Response> {
+export async function apply(request: Request, env: Env, caller: Caller): Promise<Response> {
   const asked = await bodyOf<ApplyRequest>(request, applyRequest);
   const { resources, problems, locate } = readFiles(asked.files);
   refuseErrors(problems);
   // Warnings about what these files do not touch are `selvedge analyze`'s to tell; errors stand in the way of everyone.
   const concerning: Proposal["concerning"] = (found) =>
     found.map(locate).filter(({ at, resource, severity }) => at ?? (resource === undefined || severity === "error"));
-  return change(request, env, asked, (current) => ({
+  return change(request, env, caller, asked, (current) => ({
     ...planApply(current, resources, { prune: asked.prune ?? false, now: Date.now() }),
     problems,
     concerning,
@@ -38,12 +39,12 @@ export async function apply(request: Request, env: Env): Promise<Response> {
 }
 
 /** Named for its route; `delete` is no name for a function. */
-export async function remove(request: Request, env: Env): Promise<Response> {
+export async function remove(request: Request, env: Env, caller: Caller): Promise<Response> {
   const asked = await bodyOf<DeleteRequest>(request, deleteRequest);
-  return change(request, env, asked, (current) => planDelete(current, asked.refs));
+  return change(request, env, caller, asked, (current) => planDelete(current, asked.refs));
 }
 
-export async function rollback(request: Request, env: Env): Promise<Response> {
+export async function rollback(request: Request, env: Env, caller: Caller): Promise<Response> {
   const {
     to,
     message = `Roll back to epoch ${to}`,
@@ -51,7 +52,7 @@ export async function rollback(request: Request, env: Env): Promise<Response> {
   } = await bodyOf<RollbackRequest>(request, rollbackRequest);
   const old = await meshAt(env, to);
   if (!old) throw new Refusal("not-found", { detail: `There is no epoch ${to}.` });
-  return change(request, env, { ...asked, message }, (current) => planRollback(current, old.resources));
+  return change(request, env, caller, { ...asked, message }, (current) => planRollback(current, old.resources));
 }
 
 /**
@@ -61,6 +62,7 @@ export async function rollback(request: Request, env: Env): Promise<Response> {
 async function change(
   request: Request,
   env: Env,
+  caller: Caller,
   asked: Asked,
   propose: (current: readonly Resource[]) => Proposal,
 ): Promise<Response> {
@@ -96,7 +98,9 @@ async function change(
       }
       if (asked.dryRun) return answer({ epoch: base, hash, changed, results, problems });
       await storeSnapshot(env, next, { epoch: base, hash });
-      const { author = "unknown", message = "" } = asked;
+      const { message = "" } = asked;
+      // Who it was is what the token says; what a client calls itself stands beside it.
+      const author = asked.author === undefined ? caller.name : `${caller.name} (${asked.author})`;
       const committed = await config(env).commit({
         base,
         above: await newestElsewhere(env),

@@ -1,13 +1,24 @@
+/** Who calls control. Only plain data is kept between requests: the tokens' digests, for a second. */
+import type { StoredToken } from "../../durable-objects/config.ts";
+import { hexOf } from "../../mesh/hex.ts";
+import type { Role } from "../../mesh/role.ts";
+import { config, type Env } from "./env.ts";
 import { answer } from "./refusal.ts";
 
 /** Shorter secrets could be guessed; with one, control would rather answer no one. */
 const MIN_TOKEN_LENGTH = 16;
+/** 256 bits in base64url. */
+const TOKEN = /^selv_[\w-]{43}$/;
+/** How long an isolate goes by the list that it has: a revoked token is refused everywhere after this, in milliseconds. */
+const LIST_MS = 1000;
 
-/** Undefined for the holder of the token; the refusal for anyone else, the same whether a token is missing or wrong. */
-export async function refusalFor(
-  authorization: string | null,
-  secret: string | undefined,
-): Promise<Response | undefined> {
+export type Caller = { readonly name: string; readonly role: Role };
+
+let known: { readonly at: number; readonly tokens: readonly StoredToken[] } | undefined;
+
+/** The caller; or the refusal, the same whether a token is missing, wrong, expired or revoked. */
+export async function callerOf(authorization: string | null, env: Env): Promise<Caller | Response> {
+  const secret = env.CONTROL_TOKEN;
   if (secret === undefined || secret.length < MIN_TOKEN_LENGTH) {
     const detail =
       `The secret CONTROL_TOKEN is not set, or has fewer than ${MIN_TOKEN_LENGTH} characters. ` +
@@ -17,9 +28,31 @@ export async function refusalFor(
   const token = /^bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "";
   // Digests are of one length and tell nothing of the secret, so comparing takes the same time however much is right.
   const [given, wanted] = await Promise.all([digest(token), digest(secret)]);
-  if (crypto.subtle.timingSafeEqual(given, wanted)) return undefined;
-  const detail = "Send the header `Authorization: Bearer <token>` with the value of the secret CONTROL_TOKEN.";
+  if (crypto.subtle.timingSafeEqual(given, wanted)) return { name: "admin", role: "admin" };
+  if (TOKEN.test(token)) {
+    const hash = hexOf(new Uint8Array(given));
+    const found = (await tokensOf(env)).find((one) => one.hash === hash);
+    if (found && (found.expires === null || found.expires > Date.now())) return { name: found.name, role: found.role };
+  }
+  const detail =
+    "Send the header `Authorization: Bearer <token>` with an API token, or the value of the secret CONTROL_TOKEN.";
   return answer("unauthorized", { detail }, { headers: { "www-authenticate": "Bearer" } });
 }
 
-const digest = (text: string): Promise<ArrayBuffer> => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+/** The whole list, so that guesses cost the object nothing: one call a second and isolate, however many ask. */
+async function tokensOf(env: Env): Promise<readonly StoredToken[]> {
+  const now = Date.now();
+  if (known && now - known.at < LIST_MS && now >= known.at) return known.tokens;
+  const tokens = await config(env).tokens();
+  // As of when it was asked for: an answer that took long is not young.
+  known = { at: now, tokens };
+  return tokens;
+}
+
+/** What this isolate has just changed holds here at once. */
+export function forgetTokens(): void {
+  known = undefined;
+}
+
+export const digest = (text: string): Promise<ArrayBuffer> =>
+  crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
+import { includes, type Role } from "../../mesh/role.ts";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { apply, remove, rollback } from "./apply.ts";
-import { refusalFor } from "./auth.ts";
+import { type Caller, callerOf } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
 import { page, PATHS } from "./dashboard.ts";
@@ -12,32 +13,36 @@ import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
 import { authorizationOf, closeSession, openSession } from "./session.ts";
+import { createToken, revokeToken, tokens } from "./tokens.ts";
 
-type Handler = (request: Request, env: Env) => Promise<Response>;
+type Handler = (request: Request, env: Env, caller: Caller) => Promise<Response>;
 
-/** For holders of CONTROL_TOKEN. There is nothing for anyone else: not even that a path does not exist. */
-const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, handler: Handler])[] = [
-  ["POST", "/v1/apply", apply],
-  ["POST", "/v1/delete", remove],
-  ["POST", "/v1/rollback", rollback],
-  ["POST", "/v1/publish", async (_request, env) => Response.json(await publishNow(env))],
-  ["GET", "/v1/resources", resources],
-  ["GET", "/v1/history", history],
-  ["GET", "/v1/edges", edges],
-  ["GET", "/v1/snapshot", snapshot],
-  ["GET", "/v1/check", check],
-  ["GET", "/v1/breakers", breakers],
-  ["POST", "/v1/breakers", hold],
-  ["GET", "/v1/metrics", metrics],
-  ["GET", "/metrics", exposition],
-  ["GET", "/v1/identity/workloads", workloads],
-  ["POST", "/v1/identity/workloads", addWorkload],
-  ["POST", "/v1/identity/renew", renewWorkload],
-  ["POST", "/v1/identity/revoke", revokeWorkload],
-  ["POST", "/v1/identity/rotate-keys", rotateKeys],
+/** For holders of a token, each with the role that it takes. There is nothing for anyone else: not even that a path does not exist. */
+const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, role: Role, handler: Handler])[] = [
+  ["POST", "/v1/apply", "editor", apply],
+  ["POST", "/v1/delete", "editor", remove],
+  ["POST", "/v1/rollback", "editor", rollback],
+  ["POST", "/v1/publish", "editor", async (_request, env) => Response.json(await publishNow(env))],
+  ["GET", "/v1/resources", "viewer", resources],
+  ["GET", "/v1/history", "viewer", history],
+  ["GET", "/v1/edges", "viewer", edges],
+  ["GET", "/v1/snapshot", "viewer", snapshot],
+  ["GET", "/v1/check", "viewer", check],
+  ["GET", "/v1/breakers", "viewer", breakers],
+  ["POST", "/v1/breakers", "editor", hold],
+  ["GET", "/v1/metrics", "viewer", metrics],
+  ["GET", "/metrics", "viewer", exposition],
+  ["GET", "/v1/identity/workloads", "viewer", workloads],
+  ["POST", "/v1/identity/workloads", "admin", addWorkload],
+  ["POST", "/v1/identity/renew", "admin", renewWorkload],
+  ["POST", "/v1/identity/revoke", "admin", revokeWorkload],
+  ["POST", "/v1/identity/rotate-keys", "admin", rotateKeys],
+  ["GET", "/v1/tokens", "admin", tokens],
+  ["POST", "/v1/tokens", "admin", createToken],
+  ["POST", "/v1/tokens/revoke", "admin", revokeToken],
 ];
 
-const app = new Hono<{ Bindings: Env }>();
+const app = new Hono<{ Bindings: Env; Variables: { caller: Caller } }>();
 
 app.use(async (context, next) => {
   await next();
@@ -51,12 +56,13 @@ app.get("/.well-known/jwks.json", (context) => keySet(context.req.raw, context.e
 // Before anyone is asked for a token: the page in which to enter one, and the session that it opens.
 for (const path of PATHS) app.get(path, (context) => page(context.req.raw));
 app.post("/session", (context) =>
-  openSession(context.req.raw, (authorization) => refusalFor(authorization, context.env.CONTROL_TOKEN)),
+  openSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
 );
 app.delete("/session", (context) => closeSession(context.req.raw));
 app.use(async (context, next) => {
-  const refusal = await refusalFor(authorizationOf(context.req.raw), context.env.CONTROL_TOKEN);
-  if (refusal) return refusal;
+  const caller = await callerOf(authorizationOf(context.req.raw), context.env);
+  if (caller instanceof Response) return caller;
+  context.set("caller", caller);
   return next();
 });
 app.use(
@@ -68,8 +74,13 @@ app.use(
     },
   }),
 );
-for (const [method, path, handler] of FOR_OPERATORS) {
-  app.on(method, path, (context) => handler(context.req.raw, context.env));
+for (const [method, path, role, handler] of FOR_OPERATORS) {
+  app.on(method, path, (context) => {
+    const { caller } = context.var;
+    // Before anything is read: what a request holds makes no difference to one who may not ask.
+    if (!includes(caller.role, role)) return answer("forbidden");
+    return handler(context.req.raw, context.env, caller);
+  });
 }
 app.notFound(() => answer("not-found"));
 app.onError((error) => answerTo(error));

@@ -3,6 +3,7 @@
  * dashboard's own page made it, or a page elsewhere could act in the operator's name.
  */
 import { z } from "zod";
+import type { Caller } from "./auth.ts";
 import { answer } from "./refusal.ts";
 import { bodyOf } from "./request.ts";
 
@@ -22,15 +23,15 @@ export function authorizationOf(request: Request): string | null {
   return value === undefined ? null : `Bearer ${decoded(value)}`;
 }
 
-/** `POST /session {"token"}`; `refusal` says whether control knows it. */
+/** `POST /session {"token"}`; `callerOf` says whether control knows it. */
 export async function openSession(
   request: Request,
-  refusal: (authorization: string) => Promise<Response | undefined>,
+  callerOf: (authorization: string) => Promise<Caller | Response>,
 ): Promise<Response> {
   if (!isOfPage(request)) return notOfPage();
   const { token } = await bodyOf(request, signIn);
-  const refused = await refusal(`Bearer ${token}`);
-  return refused ?? answerWith(request, encodeURIComponent(token), DAY_S);
+  const caller = await callerOf(`Bearer ${token}`);
+  return caller instanceof Response ? caller : answerWith(request, encodeURIComponent(token), DAY_S);
 }
 
 /** `DELETE /session` */
