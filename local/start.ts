@@ -130,6 +130,8 @@ Selvedge is ready after ${(performance.now() / 1000).toFixed(1)} s.
             the shop        curl -H 'Host: ${HOST}' ${atEdge}/
                             in a browser, http://${HOST}:${edge}/
             one service     curl ${atEdge}/~catalog.shop/items
+  dashboard http://127.0.0.1:${control}/
+            it asks for the token: ${shown(join(dir, "token"))}
   control   http://127.0.0.1:${control}
             the selvedge command finds it and its token by itself; for curl:
                             curl -H "Authorization: Bearer ${token}" http://127.0.0.1:${control}/v1/edges

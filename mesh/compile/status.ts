@@ -7,7 +7,7 @@ import { SCHEMAS } from "../resources/kinds.ts";
 import { keyOf, type Resource } from "../resources/resource.ts";
 import type { Facts } from "./compile.ts";
 import { POLICY_KINDS } from "./policies.ts";
-import { backendStatus, serviceStatus } from "./status/backends.ts";
+import { backendStatus, routedServices, serviceStatus } from "./status/backends.ts";
 import type { Deployment } from "./status/deployment.ts";
 import { attachedRoutes, gatewayClassStatus, gatewayStatus, listenerSetStatus } from "./status/gateways.ts";
 import { policyStatus, uncarriedPolicyStatus } from "./status/policies.ts";
@@ -32,7 +32,8 @@ export function statuses(facts: Facts, deployment: Deployment): ReadonlyMap<stri
   for (const kind of POLICY_KINDS) for (const item of all(kind)) put(item, policyStatus(facts, item));
   for (const item of all("BackendTLSPolicy"))
     put(item, uncarriedPolicyStatus(item, SCHEMAS.BackendTLSPolicy.uncarried ?? ""));
-  for (const item of all("Service")) put(item, serviceStatus(facts, item));
+  const routed = routedServices(facts);
+  for (const item of all("Service")) put(item, serviceStatus(facts, routed, item));
   for (const item of all("Backend")) put(item, backendStatus(facts, item));
   return found;
 }

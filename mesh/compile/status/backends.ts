@@ -6,22 +6,32 @@ import { judge, type Judge } from "./condition.ts";
 
 export function backendStatus({ destinations }: Facts, item: Item<"Backend">) {
   const endpoints = destinations.ofBackend(item).backend.endpoints.length;
-  return { conditions: conditions(judge(item), endpoints), endpoints };
+  return { conditions: conditions(judge(item), endpoints > 0), endpoints };
 }
 
+/** Services that routes of their own answer for, so that they need no endpoints. */
+export const routedServices = ({ parents }: Facts): ReadonlySet<Item<"Service">> =>
+  new Set(
+    [...parents.values()]
+      .flat()
+      .flatMap((fact) => (fact.kind === "attached" ? fact.to : []))
+      .flatMap((to) => (to.kind === "service" && to.consumer === undefined ? [to.service] : [])),
+  );
+
 /** Endpoints by port: an EndpointSlice need not have all of them. */
-export function serviceStatus({ destinations }: Facts, item: Item<"Service">) {
+export function serviceStatus({ destinations }: Facts, routed: ReadonlySet<Item<"Service">>, item: Item<"Service">) {
   const ports = httpPorts(item).map(({ port }) => ({
     port,
     endpoints: destinations.ofService(item, port).backend.endpoints.length,
   }));
   const fewest = Math.min(...ports.map(({ endpoints }) => endpoints));
-  return { conditions: conditions(judge(item), ports.length > 0 ? fewest : 0), ports };
+  const answers = routed.has(item) || (ports.length > 0 && fewest > 0);
+  return { conditions: conditions(judge(item), answers), ports };
 }
 
-const conditions = (say: Judge, endpoints: number) => [
+const conditions = (say: Judge, answers: boolean) => [
   say("Accepted", true, "Accepted"),
-  endpoints > 0
+  answers
     ? say("ResolvedRefs", true, "ResolvedRefs")
     : say("ResolvedRefs", false, "NoEndpoints", "nothing answers: requests get 503"),
 ];

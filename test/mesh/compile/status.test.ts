@@ -520,6 +520,18 @@ describe("what answers", () => {
       [service("b", { ports: [{ port: 80 }] })],
       { ports: [{ port: 80, endpoints: 0 }], conditions: [{}, { status: "False", reason: "NoEndpoints" }] },
     ],
+    [
+      "and counts none where routes of its own answer for it",
+      [
+        service("b", { ports: [{ port: 80 }] }),
+        backend("other"),
+        route("own", {
+          parentRefs: [{ group: "", kind: "Service", name: "b" }],
+          rules: [{ backendRefs: [{ group: "mesh.selvedge.dev", kind: "Backend", name: "other" }] }],
+        }),
+      ],
+      { ports: [{ port: 80, endpoints: 0 }], conditions: [{}, { status: "True" }] },
+    ],
     ["and says where there is no port", [service("b", {})], { ports: [], conditions: [{}, { reason: "NoEndpoints" }] }],
   ])("counts the endpoints of a Service %s", (_, sources, expected) => {
     expect(statusOf("Service/default/b", ...sources)).toMatchObject(expected);
