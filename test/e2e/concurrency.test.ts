@@ -62,11 +62,15 @@ beforeAll(async () => {
   edges = await Promise.all([0, 1, 2].map(startEdge));
   await controlClient(ports[3]!, ports.slice(0, 3)).applied(`${backend("limited")}
 ---
+${backend("lost")}
+---
 ${backend("denied")}
 ---
 ${backend("free")}
 ---
 ${policy("limited", `concurrency: { limit: ${LIMIT}, longestCall: 1600ms }`)}
+---
+${policy("lost", `concurrency: { limit: ${LIMIT}, longestCall: 1600ms }`)}
 ---
 ${policy("denied", `concurrency: { limit: ${LIMIT}, onUnavailable: deny }`)}
 `);
@@ -145,16 +149,16 @@ it("an edge refuses what is beyond its cap, does as much as before, and is well 
 });
 
 it("a limit has the permits of an edge that died back once they have lapsed, and not before", async () => {
-  // Since the last test nobody counts as waiting any more: one edge may have all.
+  // A limit of its own: what another edge holds and does not use would come back only with its lease.
   seen.most = 0;
-  const lost = Array.from({ length: LIMIT }, () => send(0, "limited", "/long").catch(() => undefined));
+  const lost = Array.from({ length: LIMIT }, () => send(0, "lost", "/long").catch(() => undefined));
   await expect.poll(() => seen.now).toBe(LIMIT);
   const died = Date.now();
   await edges[0]!.kill();
   await Promise.all(lost);
-  expect(causes([await send(1, "limited")])).toEqual(new Set(["503 concurrency-limit"]));
+  expect(causes([await send(1, "lost")])).toEqual(new Set(["503 concurrency-limit"]));
   // 1.6 s of a call and 10 s of its lease, 2 % and a second.
-  await expect.poll(async () => (await send(1, "limited")).status, { timeout: 15_000, interval: 200 }).toBe(200);
+  await expect.poll(async () => (await send(1, "lost")).status, { timeout: 15_000, interval: 200 }).toBe(200);
   expect(Date.now() - died).toBeLessThan(14_000);
   expect(seen.most).toBe(LIMIT);
 });

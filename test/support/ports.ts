@@ -1,20 +1,33 @@
-import { firstBusy, portsFrom, SPAN } from "../../local/ports.ts";
-import { createServer, type AddressInfo } from "node:net";
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
+import { firstBusy, portsFrom } from "../../local/ports.ts";
 
-/** A port that was free a moment ago. */
+/** Below what systems give to connections and to sockets that ask for any port, or one of those takes it in between. */
+const FIRST = 10_000;
+const LAST = 32_000;
+
+/** A port that was free a moment ago, and that only somebody who asks for this very one takes meanwhile. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(FIRST, LAST);
+    if (await canListen(port)) return port;
+  }
+  throw new Error("no free port");
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }
 
 /** A port that was free a moment ago, with the ports that `npm start` takes above it. */
 export async function freeBase(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const base = await freePort();
-    if (base + SPAN <= 65_535 && !(await firstBusy(portsFrom(base)))) return base;
+    if (!(await firstBusy(portsFrom(base)))) return base;
   }
   throw new Error("no row of free ports");
 }
