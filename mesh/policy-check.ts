@@ -2,6 +2,7 @@
 import { isRecord } from "./canonical.ts";
 import { check, isIndex, isPairs, isPositive, isTexts, type Raw } from "./check.ts";
 import { type AuthorizationGroup, authorizer } from "./policies/authorize.ts";
+import { type KeyPart, keyReader } from "./policies/rate-limit-key.ts";
 import type { Policy } from "./snapshot.ts";
 
 /** The layers as such. Throws an Error that names the one that is none. `backends` is how many there are to be named. */
@@ -172,10 +173,20 @@ function isLimit(limit: unknown): boolean {
     isRecord(limit) &&
     typeof limit.name === "string" &&
     Array.isArray(limit.key) &&
-    limit.key.every((part) => isRecord(part) && typeof part.type === "string") &&
+    limit.key.every(isKeyPart) &&
     [limit.requests, limit.windowMs, limit.burst].every(isPositive) &&
     typeof limit.onUnavailable === "string"
   );
+}
+
+/** Making it ready is what finds a key that this edge does not know. */
+function isKeyPart(part: unknown): boolean {
+  try {
+    keyReader(part as KeyPart);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHeaderChanges({ set, add, remove }: Raw): boolean {

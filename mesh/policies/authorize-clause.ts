@@ -205,7 +205,7 @@ function hostForms(host: string): readonly string[] {
 }
 
 /** OAuth's `scope` holds several words in one text. */
-function claimTexts(claims: Claims | undefined, path: readonly string[]): readonly string[] {
+export function claimTexts(claims: Claims | undefined, path: readonly string[]): readonly string[] {
   let found: unknown = claims;
   for (const part of path) found = isRecord(found) && Object.hasOwn(found, part) ? found[part] : undefined;
   if (path.length === 1 && path[0] === "scope" && typeof found === "string") return [found, ...found.split(" ")];

@@ -3,6 +3,7 @@
  * rates (rate-limit-bucket.ts), and an isolate spends what it holds (rate-limit-holder.ts).
  */
 import type { Capacity } from "./rate-limit-bucket.ts";
+import type { KeyPart } from "./rate-limit-key.ts";
 
 /** One named limit. A bucket of depth `burst` that refills by `requests` every `windowMs`; one bucket for each key. */
 export type RateLimit = Limit & {
@@ -14,8 +15,6 @@ export type RateLimit = Limit & {
 
 /** `requests` every `windowMs`, at most `burst` at once. */
 export type Limit = { readonly requests: number; readonly windowMs: number; readonly burst: number };
-
-export type KeyPart = { readonly type: "ClientAddress" } | { readonly type: "Header"; readonly name: string };
 
 /** What the limit has to lend where nothing stands above it. */
 export const capacityOf = ({ requests, windowMs, burst }: Limit): Capacity => ({

@@ -3,7 +3,7 @@ import { blockProblem } from "../policies/authorize-clause.ts";
 import { conditionProblem } from "../policies/condition.ts";
 import { pathProblem } from "../policies/path-template.ts";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
-import { distinct, headerName, labelName, targetReference } from "./parts.ts";
+import { checked, distinct, headerName, labelName, targetReference } from "./parts.ts";
 
 /** Exact, `prefix*`, `*suffix`, or `*` for anything that is there. */
 const pattern = z
@@ -14,16 +14,6 @@ const pattern = z
     (text) => !text.slice(1, -1).includes("*"),
     "has a * in the middle: only its first or last character may be one",
   );
-
-const checked = (problemOf: (text: string) => string | undefined, max = 1024) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .superRefine((text, context) => {
-      const message = problemOf(text);
-      if (message !== undefined) context.addIssue({ code: "custom", message });
-    });
 
 const listOf = <T extends z.ZodType>(one: T) => z.array(one).min(1).max(256).optional();
 const patterns = listOf(pattern);

@@ -33,6 +33,17 @@ export const hostname = z
 
 export const preciseHostname = hostname.refine((host) => !host.startsWith("*"), "must be a host name without wildcard");
 
+/** A text that `problemOf` has nothing to say against. */
+export const checked = (problemOf: (text: string) => string | undefined, max = 1024) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .superRefine((text, context) => {
+      const message = problemOf(text);
+      if (message !== undefined) context.addIssue({ code: "custom", message });
+    });
+
 export const port = z.int().min(1).max(65535);
 
 /** RFC 9110 token. */

@@ -1,11 +1,27 @@
 import { z } from "zod";
+import { templateProblem } from "../policies/rate-limit-key.ts";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
-import { distinct, headerName, labelName, positiveDuration, targetReference } from "./parts.ts";
+import { checked, distinct, headerName, labelName, positiveDuration, targetReference } from "./parts.ts";
+
+const claimName = z.string().min(1).max(256);
 
 /** One bucket per distinct value; several parts make one key together. None: one bucket for all. */
 const keyPart = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("ClientAddress") }),
+  z.strictObject({
+    type: z.literal("ClientAddress"),
+    v4Prefix: z.int().min(1).max(32).optional(),
+    v6Prefix: z.int().min(1).max(128).optional(),
+  }),
   z.strictObject({ type: z.literal("Header"), name: headerName }),
+  z.strictObject({ type: z.literal("Cookie"), name: headerName }),
+  /** Of the token that an AuthenticationPolicy accepted; a list leads from the outside in. */
+  z.strictObject({ type: z.literal("Claim"), claim: z.union([claimName, z.array(claimName).min(1).max(8)]) }),
+  z.strictObject({ type: z.literal("Identity") }),
+  z.strictObject({ type: z.literal("Namespace") }),
+  z.strictObject({ type: z.literal("Method") }),
+  /** The first template that fits; `{name}` stands for a segment whose text belongs to the key, `{*}` for any other. */
+  z.strictObject({ type: z.literal("Path"), templates: z.array(checked(templateProblem)).min(1).max(16) }),
+  z.strictObject({ type: z.literal("Constant"), value: z.string().min(1).max(64) }),
 ]);
 
 const limit = z.strictObject({

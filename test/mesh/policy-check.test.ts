@@ -100,6 +100,10 @@ describe("a layer that a request would trip over is refused", () => {
     ["a rate limit without limits", { kind: "rate-limit" }],
     ["a rate limit without window", { kind: "rate-limit", limits: [{ ...limit, windowMs: 0 }] }],
     ["a rate limit without key", { kind: "rate-limit", limits: [{ ...limit, key: undefined }] }],
+    [
+      "a rate limit by what this edge does not know",
+      { kind: "rate-limit", limits: [{ ...limit, key: [{ type: "Mood" }] }] },
+    ],
     ["header changes without set", { kind: "request-headers", add: [], remove: [] }],
     ["header changes that remove numbers", { kind: "response-headers", set: [], add: [], remove: [1] }],
     ["a redirect without status", { kind: "redirect" }],

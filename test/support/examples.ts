@@ -169,6 +169,17 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
           window: "1s",
           burst: 5,
         },
+        {
+          name: "tenant",
+          key: [
+            { type: "Claim", claim: ["org", "id"] },
+            { type: "Identity" },
+            { type: "Method" },
+            { type: "Path", templates: ["/users/{user}/{**}"] },
+          ],
+          requests: 10,
+          window: "1s",
+        },
       ],
       onUnavailable: "deny",
     },

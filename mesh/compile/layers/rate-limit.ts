@@ -1,3 +1,4 @@
+import type { KeyPart } from "../../policies/rate-limit-key.ts";
 import type { RateLimit } from "../../policies/rate-limit.ts";
 import { milliseconds } from "../../resources/parts.ts";
 import type { Policy } from "../../snapshot.ts";
@@ -14,7 +15,7 @@ function limitsOf(policy: Item<"RateLimitPolicy">): RateLimit[] {
     const windowMs = milliseconds(window);
     return {
       name: `${titleOf(policy)}/${name}`,
-      key: key.map((part) => (part.type === "Header" ? { ...part, name: part.name.toLowerCase() } : part)),
+      key: key.map(keyPart),
       requests,
       windowMs,
       // Ten seconds' worth at most: a day's quota should not all be had in one burst unless someone says so.
@@ -22,4 +23,12 @@ function limitsOf(policy: Item<"RateLimitPolicy">): RateLimit[] {
       onUnavailable: policy.spec.onUnavailable,
     };
   });
+}
+
+function keyPart(part: Item<"RateLimitPolicy">["spec"]["limits"][number]["key"][number]): KeyPart {
+  if (part.type === "Header") return { ...part, name: part.name.toLowerCase() };
+  if (part.type === "Claim") return { type: "Claim", path: typeof part.claim === "string" ? [part.claim] : part.claim };
+  if (part.type !== "ClientAddress") return part;
+  const { v4Prefix: v4, v6Prefix: v6 } = part;
+  return { type: "ClientAddress", ...(v4 !== undefined && { v4 }), ...(v6 !== undefined && { v6 }) };
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BucketReply, BucketRequest } from "../../../durable-objects/rate-limit.ts";
 import { type Bucket, fullBucket, lend } from "../../../mesh/policies/rate-limit-bucket.ts";
-import { capacityOf, type KeyPart, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import type { KeyPart } from "../../../mesh/policies/rate-limit-key.ts";
+import { capacityOf, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
 import { answer } from "../../../mesh/denial.ts";
 import { Denied } from "../../../workers/edge-proxy/layer.ts";
 import { rateLimit } from "../../../workers/edge-proxy/layers/rate-limit.ts";
@@ -190,7 +191,7 @@ describe("a bucket is named", () => {
   const with1 = (headers: Record<string, string>) => ({ request: new Request("http://shop.example/", { headers }) });
   it.each<[string, readonly KeyPart[], Setting, string]>([
     ["for all", [], {}, "ns/policy/limit/[]"],
-    ["by client", [{ type: "ClientAddress" }], { client: "2001:db8::1" }, 'ns/policy/limit/["2001:db8::1"]'],
+    ["by client", [{ type: "ClientAddress" }], { client: "2001:db8::1" }, 'ns/policy/limit/["2001:db8::/64"]'],
     ["by unknown client", [{ type: "ClientAddress" }], { client: "" }, 'ns/policy/limit/[""]'],
     ["by header", [header("x-key")], with1({ "X-Key": 'a"b' }), 'ns/policy/limit/["a\\"b"]'],
     ["by missing header", [header("x-key")], {}, 'ns/policy/limit/[""]'],
@@ -200,12 +201,16 @@ describe("a bucket is named", () => {
     expect(asked.map(({ bucket }) => bucket)).toEqual([name]);
   });
 
-  it("by a hash where the name would be longer than 256 bytes", async () => {
+  it("by a hash where the values would be longer than 256 bytes", async () => {
     const key = [header("x-key")];
-    for (const value of ["a".repeat(236), "a".repeat(237), "b".repeat(4000)])
+    for (const value of ["a".repeat(252), "a".repeat(253), "b".repeat(4000)])
       await send([limit({ key })], with1({ "x-key": value }));
     const names = asked.map(({ bucket }) => bucket);
-    expect(names.map((name) => name.length)).toEqual([256, 71, 71]);
+    expect(names.map((name) => name.replace(/[0-9a-f]{64}$/, "…"))).toEqual([
+      `ns/policy/limit/["${"a".repeat(252)}"]`,
+      "ns/policy/limit/sha256:…",
+      "ns/policy/limit/sha256:…",
+    ]);
     expect(new Set(names).size).toBe(3);
   });
 });

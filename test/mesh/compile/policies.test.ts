@@ -337,14 +337,27 @@ describe("limits", () => {
     expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits[0]?.burst).toBe(burst);
   });
 
-  it("by header name it in lower case", () => {
+  it("have keys as edges read them", () => {
     const policy = rateLimitPolicy("p", {
       targetRefs: [TARGETS.route],
-      limits: [{ name: "l", requests: 1, key: [{ type: "Header", name: "X-Key" }, { type: "ClientAddress" }] }],
+      limits: [
+        {
+          name: "l",
+          requests: 1,
+          key: [
+            { type: "Header", name: "X-Key" },
+            { type: "ClientAddress" },
+            { type: "ClientAddress", v4Prefix: 24, v6Prefix: 48 },
+            { type: "Claim", claim: "sub" },
+          ],
+        },
+      ],
     });
     expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits[0]?.key).toEqual([
       { type: "Header", name: "x-key" },
       { type: "ClientAddress" },
+      { type: "ClientAddress", v4: 24, v6: 48 },
+      { type: "Claim", path: ["sub"] },
     ]);
   });
 });

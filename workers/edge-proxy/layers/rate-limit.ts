@@ -19,37 +19,43 @@ import {
   type Standing,
   standing,
 } from "../../../mesh/policies/rate-limit-holder.ts";
-import { capacityOf, type KeyPart, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import { type Keyed, keyReader } from "../../../mesh/policies/rate-limit-key.ts";
+import { capacityOf, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
 
 /** How often a request that waits for another's message looks for what it brought; promises are not shared. */
 const LOOK_EVERY_MS = 10;
-/** In bytes. */
-const LONGEST_NAME = 256;
+/** Of a key, in bytes. */
+const LONGEST_VALUES = 256;
 
 /** One limit, as it stands towards this call. */
 type Claim = { readonly limit: RateLimit; readonly bucket: string; readonly holder: Holder };
 
+/** A limit made ready, once for all calls of its route. */
+type Ready = { readonly limit: RateLimit; readonly key: readonly ((call: Keyed) => string)[] };
+
+const readyLimit = (limit: RateLimit): Ready => ({ limit, key: limit.key.map(keyReader) });
+
 /** Every limit must admit the call. All give their tokens in one breath, or none does. */
-export const rateLimit: MakeLayer<"rate-limit"> =
-  ({ limits }) =>
-  (next) =>
-  (call) => {
+export const rateLimit: MakeLayer<"rate-limit"> = ({ limits }) => {
+  const ready = limits.map(readyLimit);
+  return (next) => (call) => {
     const claims: Claim[] = [];
-    for (const limit of limits) {
-      const bucket = bucketName(limit, call);
-      if (typeof bucket !== "string") return afterNaming(next, call, limits);
-      claims.push(claim(call, limit, bucket));
+    for (const one of ready) {
+      const bucket = bucketName(one, call);
+      if (typeof bucket !== "string") return afterNaming(next, call, ready);
+      claims.push(claim(call, one.limit, bucket));
     }
     // Nearly every call finds its tokens in this isolate, and then nothing here waits.
     return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
   };
+};
 
-async function afterNaming(next: Handler, call: Call, limits: readonly RateLimit[]): Promise<Response> {
-  const buckets = await Promise.all(limits.map(async (limit) => bucketName(limit, call)));
-  const claims = limits.map((limit, index) => claim(call, limit, buckets[index]!));
+async function afterNaming(next: Handler, call: Call, ready: readonly Ready[]): Promise<Response> {
+  const buckets = await Promise.all(ready.map(async (one) => bucketName(one, call)));
+  const claims = ready.map(({ limit }, index) => claim(call, limit, buckets[index]!));
   return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
 }
 
@@ -164,23 +170,19 @@ const listOf = (name: string, parameters: Readonly<Record<string, number>>): str
 
 /**
  * Names the object. The values are joined as JSON, so that no two lists of them give one name. Callers choose header
- * values, so a long name is replaced by a hash for which they cannot make up a second preimage.
+ * values, so long ones are replaced by a hash for which they cannot make up a second preimage.
  */
-function bucketName({ name, key }: RateLimit, call: Call): string | Promise<string> {
-  const whole = `${name}/${JSON.stringify(key.map((part) => valueOf(part, call)))}`;
+function bucketName({ limit: { name }, key }: Ready, call: Call): string | Promise<string> {
+  const values = JSON.stringify(key.map((read) => read(call)));
   // Three bytes a code unit at most: nearly every name is short enough without being encoded.
-  if (whole.length * 3 <= LONGEST_NAME) return whole;
-  const bytes = encoder.encode(whole);
-  return bytes.length <= LONGEST_NAME ? whole : hashed(bytes);
+  if (values.length * 3 <= LONGEST_VALUES) return `${name}/${values}`;
+  const bytes = encoder.encode(values);
+  return bytes.length <= LONGEST_VALUES ? `${name}/${values}` : hashed(name, bytes);
 }
 
-async function hashed(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return `sha256:${hexOf(hash)}`;
+async function hashed(name: string, values: Uint8Array): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", values));
+  return `${name}/sha256:${hexOf(hash)}`;
 }
 
 const encoder = new TextEncoder();
-
-/** A header that is missing counts as empty; clients whose address is not known share one bucket. */
-const valueOf = (part: KeyPart, { client, request }: Call): string =>
-  part.type === "ClientAddress" ? client : (request.headers.get(part.name) ?? "");

@@ -95,7 +95,17 @@ export const policies: readonly Broken[] = [
     limit("{name: a, requests: 1}, {‸name: a, requests: 2}"),
     "invalid-value spec.limits[1].name",
   ],
-  ["a key of unknown type", limit("{name: a, requests: 1, key: [{‸type: Cookie}]}"), `${L}.key[0].type`],
+  ["a key of unknown type", limit("{name: a, requests: 1, key: [{‸type: Mood}]}"), `${L}.key[0].type`],
+  [
+    "a network of no address",
+    limit("{name: a, requests: 1, key: [{type: ClientAddress, ‸v6Prefix: 129}]}"),
+    `${L}.key[0].v6Prefix`,
+  ],
+  [
+    "a template that is none",
+    limit("{name: a, requests: 1, key: [{type: Path, templates: [/a, ‸users]}]}"),
+    `${L}.key[0].templates[1]`,
+  ],
   ["a key by header that names none", limit("{name: a, requests: 1, key: [‸{type: Header}]}"), `${L}.key[0].name`],
   [
     "a key by address that names a header",
