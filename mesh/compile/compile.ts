@@ -9,7 +9,6 @@ import type { Resource } from "../resources/resource.ts";
 import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
 import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
 import { destinations, httpPorts } from "./backends.ts";
-import { Interned } from "../interned.ts";
 import { reportUncheckable } from "./health-checks.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
@@ -17,7 +16,7 @@ import { type Listeners, listeners, reportListeners } from "./listeners.ts";
 import { type Item, type Model, model } from "./model.ts";
 import { ambiguousPaths, reportPathSections } from "./paths.ts";
 import { policies } from "./policies.ts";
-import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
+import { type Compiling, numbering, ownRule, ruleCandidates } from "./rules.ts";
 import { reportUncarriedFields } from "./uncarried-fields.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
@@ -45,8 +44,7 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity)
     trustDomain: identity?.trustDomain,
     policies: policies(from),
     destinations: destinations(from, granted),
-    rules: new Interned(),
-    backends: new Interned(),
+    ...numbering(),
   };
   reportUncarried(from, resources);
   reportUncarriedFields(from);

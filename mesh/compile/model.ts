@@ -42,18 +42,14 @@ export function model(resources: readonly Resource[]): Model {
   const byKey = new Map<string, Item<KindName>>();
   const problems: Problem[] = [];
   const warned = new Set<string>();
-  for (const resource of resources.toSorted(byAge)) {
-    const kind = Object.hasOwn(SCHEMAS, resource.kind) ? SCHEMAS[resource.kind as KindName] : undefined;
-    // Stored resources were valid when they came; a schema that has since grown stricter must say so, not throw.
-    const parsed = kind?.schema.safeParse(resource);
-    if (!parsed?.success) {
-      const message = parsed
-        ? parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ")
-        : "unknown kind";
+  for (const resource of byAge(resources)) {
+    const read = parsed(resource);
+    if ("message" in read) {
+      const { message } = read;
       problems.push({ severity: "error", code: "invalid-value", resource: titleOf(resource), message });
       continue;
     }
-    const item = parsed.data as Item<KindName>;
+    const { item } = read;
     const list = byKind.get(item.kind) ?? [];
     list.push(item);
     byKind.set(item.kind, list);
@@ -81,9 +77,33 @@ export function model(resources: readonly Resource[]): Model {
   };
 }
 
-function byAge(a: Resource, b: Resource): number {
-  return compareText(timeOf(a), timeOf(b)) || compareText(nameOf(a), nameOf(b)) || compareText(a.kind, b.kind);
+type Read = { readonly item: Item<KindName> } | { readonly message: string };
+
+/** Of a resource that is there from one change to the next: no one alters it, so that it says the same again. */
+const known = new WeakMap<Resource, Read>();
+
+function parsed(resource: Resource): Read {
+  const read = known.get(resource) ?? parse(resource);
+  known.set(resource, read);
+  return read;
 }
+
+/** Stored resources were valid when they came; a schema that has since grown stricter must say so, not throw. */
+function parse(resource: Resource): Read {
+  if (!Object.hasOwn(SCHEMAS, resource.kind)) return { message: "unknown kind" };
+  const { success, data, error } = SCHEMAS[resource.kind as KindName].schema.safeParse(resource);
+  if (success) return { item: data as Item<KindName> };
+  return { message: error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") };
+}
+
+const byAge = (resources: readonly Resource[]): Resource[] =>
+  resources
+    .map((resource) => ({ resource, time: timeOf(resource), name: nameOf(resource) }))
+    .sort(
+      (a, b) =>
+        compareText(a.time, b.time) || compareText(a.name, b.name) || compareText(a.resource.kind, b.resource.kind),
+    )
+    .map(({ resource }) => resource);
 
 /** One text, as the specification compares it: `a-b/x` comes before `a/x`. */
 const nameOf = ({ metadata: { namespace = "", name } }: Resource): string => `${namespace}/${name}`;

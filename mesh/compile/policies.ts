@@ -51,6 +51,7 @@ export function policies(model: Model): Policies {
   const byKind = new Map(POLICY_KINDS.map((kind) => [kind, attachedBy(model, model.all(kind), references)]));
   const traffic = byKind.get("TrafficPolicy") as Attached<Traffic>;
   const idempotency = byKind.get("IdempotencyPolicy") as Attached<Item<"IdempotencyPolicy">>;
+  const set = new Set(model.all("TrafficPolicy").flatMap(sectionsIn));
   const facts = new Map<AnyPolicy, readonly TargetFact[]>();
   for (const [policy, found] of references) {
     const judged = found.map((one) =>
@@ -70,14 +71,20 @@ export function policies(model: Model): Policies {
   }
   return {
     section: (targets, name) => {
-      for (const target of targets.toReversed()) {
+      // Most are set nowhere, and each rule asks for each of them several times.
+      if (!set.has(name)) return undefined;
+      for (let at = targets.length - 1; at >= 0; at--) {
+        const target = targets[at]!;
         const policy = traffic.get(keyOf(target))?.find(({ spec }) => spec[name] !== undefined);
         if (policy) return { policy: titleOf(policy), value: policy.spec[name]! }; // found by having it
       }
       return undefined;
     },
-    attached: (kind, targets) =>
-      targets.flatMap((target) => byKind.get(kind)?.get(keyOf(target)) ?? []) as Item<typeof kind>[],
+    attached: (kind, targets) => {
+      const attached = byKind.get(kind);
+      if (!attached?.size) return [];
+      return targets.flatMap((target) => attached.get(keyOf(target)) ?? []) as Item<typeof kind>[];
+    },
     targetsOf: (policy) => facts.get(policy) ?? [],
   };
 }

@@ -4,7 +4,7 @@ import { folderOf } from "../pattern.ts";
 import type { Backend, Candidate, Condition, Policy, Rule, WeightedBackend } from "../snapshot.ts";
 import type { Destination, Destinations } from "./backends.ts";
 import { filterLayers } from "./filters.ts";
-import type { Interned } from "../interned.ts";
+import { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
 import { assertLayer } from "./layers/assert.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
@@ -31,10 +31,23 @@ export type Compiling = {
   readonly policies: Policies;
   readonly destinations: Destinations;
   readonly rules: Interned<Rule>;
+  readonly stacks: Interned<readonly Policy[]>;
   readonly backends: Interned<Backend>;
 };
 
 type Route = Item<"HTTPRoute">;
+
+/** Lists to number rules, backends and stacks by. A rule's layers are a stack of the list, so that they need not be compared again. */
+export function numbering(): Pick<Compiling, "rules" | "backends" | "stacks"> {
+  const stacks = new Interned<readonly Policy[]>();
+  const rules = new Interned<Rule>(({ route, rule, layers, backends }) => [
+    route,
+    rule,
+    stacks.index(layers),
+    backends.map((share) => [share.backend, share.weight, stacks.index(share.layers)]),
+  ]);
+  return { rules, backends: new Interned(), stacks };
+}
 
 /** The candidates of every rule of `route`, as reached through `parents` (least specific first), which policies may target. */
 export function ruleCandidates(compiling: Compiling, route: Route, parents: readonly Target[]): Placed[] {
@@ -57,11 +70,13 @@ export function compiledRule(compiling: Compiling, route: Route, index: number, 
   return compiling.rules.index({
     route: `${namespace}/${name}`,
     rule: rule.name ?? String(index),
-    layers: inOrder([
-      ...ruleLayers(compiling, route, rule, path, targets),
-      ...callerLayers(compiling.policies, targets, leadsTo),
-      ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
-    ]),
+    layers: compiling.stacks.shared(
+      inOrder([
+        ...ruleLayers(compiling, route, rule, path, targets),
+        ...callerLayers(compiling.policies, targets, leadsTo),
+        ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
+      ]),
+    ),
     backends,
   });
 }
@@ -72,10 +87,12 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
   return compiling.rules.index({
     route: `${target.namespace}/${target.name}`,
     rule: "",
-    layers: inOrder([
-      ...callerLayers(compiling.policies, [], [target]),
-      ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
-    ]),
+    layers: compiling.stacks.shared(
+      inOrder([
+        ...callerLayers(compiling.policies, [], [target]),
+        ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
+      ]),
+    ),
     backends: [
       weighted(compiling, destination, 1, {
         rule: undefined,
@@ -193,7 +210,7 @@ type Way = {
 };
 
 function weighted(
-  { policies, backends, trustDomain }: Compiling,
+  { policies, backends, stacks, trustDomain }: Compiling,
   { backend, target }: Destination,
   weight: number,
   { rule, name, filters, targets }: Way,
@@ -214,5 +231,5 @@ function weighted(
     ...faultLayers(policies, all),
     ...tryTimeouts(policies, rule, all),
   ]);
-  return { backend: index, weight, layers };
+  return { backend: index, weight, layers: stacks.shared(layers) };
 }

@@ -30,6 +30,8 @@ export class ShardWriter {
   readonly #rules = new Map<number, number>();
   readonly #backends = new Map<number, number>();
   readonly #stacks = new Map<string, number>();
+  /** Rules share them: each is written out once. */
+  readonly #known = new Map<readonly Policy[], number>();
   /** A table may stand under two scopes, and is written once. */
   readonly #tables = new Map<RouteTable, number>();
 
@@ -113,11 +115,12 @@ export class ShardWriter {
   }
 
   #stack(layers: readonly Policy[]): number {
-    return this.#own(
-      "stacks",
-      this.#stacks,
-      canonicalJson(layers.map((one) => renumbered(one, (at) => this.#backend(at)))),
-    );
+    const known = this.#known.get(layers);
+    if (known !== undefined) return known;
+    const text = canonicalJson(layers.map((one) => renumbered(one, (at) => this.#backend(at))));
+    const index = this.#own("stacks", this.#stacks, text);
+    this.#known.set(layers, index);
+    return index;
   }
 
   #pattern(text: string): number {
