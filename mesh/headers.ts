@@ -20,6 +20,8 @@ export const MESH_HEADERS = {
   caller: "selvedge-caller",
   /** How many tries the call took, if more than one. */
   attempts: "selvedge-attempts",
+  /** The endpoint that had the call last, where a policy says that callers may know. */
+  endpoint: "selvedge-endpoint",
   /** What a fault on purpose did to the call. */
   fault: "selvedge-fault",
 } as const;

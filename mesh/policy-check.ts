@@ -48,6 +48,7 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     isCarrier(carrier) &&
     [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
   mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
+  "expose-endpoint": ({ backend }, backends) => isIndex(backend, backends),
   retry: isRetry,
   balance: ({ backend, group, strategy, panic, zones, slowStartMs, ejection }, backends) =>
     isIndex(backend, backends) &&

@@ -32,6 +32,7 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
     shares: policy.shares.map((backend) => (backend === null ? null : to(backend))),
   }),
   mirror: one,
+  "expose-endpoint": one,
   breaker: asItIs,
   "endpoint-breaker": one,
   concurrency: asItIs,

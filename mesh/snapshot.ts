@@ -143,6 +143,8 @@ export type Policy =
   | ({ readonly kind: "session"; readonly scope: string; readonly shares: readonly (number | null)[] } & Session)
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
   | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
+  /** Answers name the endpoint of `backend` that had the call. */
+  | { readonly kind: "expose-endpoint"; readonly backend: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)
   /** A circuit for each endpoint of `backend`, beneath the draw of one. */
   | ({ readonly kind: "endpoint-breaker"; readonly circuit: string; readonly backend: number } & BreakerPolicy)

@@ -16,6 +16,7 @@
  * | mirror | copies the request as the filters left it, and outside the breaker: the mirror has no part in its verdict |
  * | session | just outside the draw of a backend, which it may forestall |
  * | body-timeout | watches over the body of whichever try is passed on |
+ * | expose-endpoint | above all that can answer in an endpoint's place |
  * | assert | once a call, of what the filters left; it says nothing that a try could change |
  * | fault-budget | sees what the tries could not mend |
  * | breaker | outside the tries: one call, one verdict |
@@ -45,6 +46,7 @@ const ORDER: readonly Policy["kind"][] = [
   "mirror",
   "session",
   "body-timeout",
+  "expose-endpoint",
   "assert",
   "fault-budget",
   "breaker",

@@ -13,6 +13,7 @@ import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { concurrencyLayer } from "./layers/concurrency.ts";
 import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
+import { exposeEndpointLayer } from "./layers/expose-endpoint.ts";
 import { faultLayers } from "./layers/fault.ts";
 import { hedgeLayer } from "./layers/hedge.ts";
 import { lowPriorityLayer } from "./layers/low-priority.ts";
@@ -223,6 +224,7 @@ function weighted(
     ...rateLimitLayer(policies, [target]),
     ...filters,
     ...assertLayer(policies, [MESH_TARGET, namespaceTarget(target.namespace), ...all], trustDomain),
+    ...exposeEndpointLayer(policies, all, index),
     ...breakerLayer(policies, all, backend, index, name),
     ...concurrencyLayer(policies, all, backend.name),
     ...retryLayer(policies, rule, all, backend.name),

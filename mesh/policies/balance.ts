@@ -6,7 +6,7 @@ import type { Outcome } from "../outcome.ts";
 import { type EjectionPolicy, GOOD, isEjected, judge, mayEject, type Standing } from "./ejection.ts";
 import { hashOf, maglev, MOST_SCORED, rehash, rendezvous } from "./hashing.ts";
 import { enter, type InFlight, leave, noneInFlight, underWay } from "./in-flight.ts";
-import { expectedMs, type Latency, observe, PENALTY_MS, penaltyMs } from "./latency.ts";
+import { atLeast, expectedMs, type Latency, observe, PENALTY_MS, penaltyMs } from "./latency.ts";
 import { isShort, shares } from "./priority.ts";
 import { ramp } from "./ramp.ts";
 import { position, type Weighted, weigh } from "./weighted.ts";
@@ -173,7 +173,10 @@ export const isUsable = ({ standing, healthy }: Member, now: number): boolean =>
 /** A call goes to `member`; `now` is what `end` is to be given as `began`. */
 export const begin = ({ inFlight }: Member, now: number): void => enter(inFlight, now);
 
-/** What a finished call teaches. `retryAfterMs`: the endpoint asked to be left alone for so long, which is no failure. */
+/**
+ * What a finished call teaches. `retryAfterMs`: the endpoint asked to be left alone for so long, which is no failure. `outrun`: another
+ * endpoint answered the call first, so that all that is known is that this one takes longer than it has taken.
+ */
 export function end(
   group: Group,
   index: number,
@@ -182,13 +185,20 @@ export function end(
     outcome,
     began,
     retryAfterMs,
-  }: { readonly outcome: Outcome; readonly began: number; readonly retryAfterMs?: number },
+    outrun = false,
+  }: {
+    readonly outcome: Outcome;
+    readonly began: number;
+    readonly retryAfterMs?: number;
+    readonly outrun?: boolean;
+  },
   now: number,
 ): void {
   const member = group.members[index]!; // as picked
   leave(member.inFlight, began, now);
-  if (outcome === "ignored") return;
   const tookMs = now - began;
+  if (outrun) member.latency = atLeast(member.latency, tookMs, now);
+  if (outcome === "ignored") return;
   const costMs = outcome === "failed" || retryAfterMs !== undefined ? penaltyMs(tookMs, retryAfterMs) : tookMs;
   member.latency = observe(member.latency, costMs, now);
   if (!ejection || (outcome === "ok" && member.standing.failures === 0)) return;

@@ -22,6 +22,10 @@ export function observe(before: Latency | undefined, ms: number, now: number): L
   return { ms: expected + ms * (1 - decay(before, now)), at: now };
 }
 
+/** A call that was not waited for took longer than `ms`: news only where less was expected. */
+export const atLeast = (before: Latency | undefined, ms: number, now: number): Latency | undefined =>
+  ms > (before ? expectedMs(before, now) : 0) ? { ms, at: now } : before;
+
 export const expectedMs = (latency: Latency, now: number): number => latency.ms * decay(latency, now);
 
 /** What a failure costs, in milliseconds, or an answer that asks for a pause of `retryAfterMs`. */

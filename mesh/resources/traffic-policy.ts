@@ -32,6 +32,8 @@ export const trafficPolicy = defineKind(
         fault: fault.optional(),
         /** `Low` is refused first when an isolate has too much to do. */
         priority: z.enum(["Normal", "Low"]).optional(),
+        /** Answers say in `selvedge-endpoint` which endpoint had the call. Its address is then no secret to callers. */
+        exposeEndpoint: z.boolean().optional(),
         breaker: breaker.optional(),
         concurrency: concurrency.optional(),
         loadBalancing: loadBalancing.optional(),

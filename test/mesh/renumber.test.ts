@@ -39,6 +39,7 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   refuse: { kind: "refuse", reason: "r" },
   session: { kind: "session", scope: "s", shares: [1, null, 2], carrier: { kind: "cookie", permanent: false } },
   mirror: { kind: "mirror", backend: 1, share: 1 },
+  "expose-endpoint": { kind: "expose-endpoint", backend: 1 },
   breaker: { kind: "breaker", ...breaker },
   "endpoint-breaker": { kind: "endpoint-breaker", backend: 1, ...breaker },
   concurrency: { kind: "concurrency", name: "n", limit: 1, longestCallMs: 1, onUnavailable: "deny" },

@@ -39,8 +39,6 @@ export type Call = {
   signal: AbortSignal | undefined;
   /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */
   deadline: number | undefined;
-  /** The time that the caller itself gave is up: as if it had left, it says nothing of the upstream. */
-  abandoned: boolean;
   /** The caller's address, or empty where the runtime does not tell. */
   readonly client: string;
   /** The listener's: what the caller spoke, and the port that it called. */
@@ -66,8 +64,9 @@ export type Call = {
   faulty: boolean;
   /** What the next hop was told of retries, if anything: how many it may make. */
   passedOn: number | undefined;
-  /** How many times the call was sent to its backend. */
+  /** How many times the call was sent to its backend, and how many of these were copies that hedged. */
   attempts: number;
+  hedges: number;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;

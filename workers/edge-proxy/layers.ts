@@ -10,6 +10,7 @@ import { breaker, endpointBreaker } from "./layers/breaker.ts";
 import { concurrency } from "./layers/concurrency.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
+import { exposeEndpoint } from "./layers/expose-endpoint.ts";
 import { fault } from "./layers/fault.ts";
 import { faultBudget } from "./layers/fault-budget.ts";
 import { firstByte } from "./layers/first-byte.ts";
@@ -41,6 +42,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   rewrite,
   mirror: mirror(backends),
   session: session(backends),
+  "expose-endpoint": exposeEndpoint(backends),
   breaker,
   concurrency,
   retry,

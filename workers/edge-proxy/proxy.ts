@@ -90,7 +90,6 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         tried: NONE,
         signal: undefined,
         deadline: undefined,
-        abandoned: false,
         client: ingress.client,
         scheme: ingress.scheme,
         port: ingress.port,
@@ -105,6 +104,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         faulty: false,
         passedOn: undefined,
         attempts: 1,
+        hedges: 0,
         pinned,
         outside,
       };

@@ -52,7 +52,7 @@ export function observed(
     at: now,
     ms: now - began,
     attempts: backend === "" ? 0 : (call?.attempts ?? 0),
-    hedges: 0,
+    hedges: call?.hedges ?? 0,
     requestBytes: lengthOf(request.headers),
     responseBytes: lengthOf(response.headers),
     degraded: call?.standIn !== undefined,

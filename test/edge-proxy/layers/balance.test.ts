@@ -4,6 +4,7 @@ import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { balance } from "../../../workers/edge-proxy/layers/balance.ts";
 import { endpointBreaker } from "../../../workers/edge-proxy/layers/breaker.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+import { OUTRUN } from "../../../workers/edge-proxy/outcome.ts";
 import { callWith } from "./call.ts";
 
 const backend = (...hosts: string[]): Backend => ({
@@ -33,6 +34,32 @@ const ok: Handler = async () => new Response();
 const failing: Handler = async () => {
   throw new Denied({ cause: "upstream-unreachable" });
 };
+
+describe("a copy of a call that another outran", () => {
+  const learnt = () =>
+    memory.groups.get("api")!.members.map(({ latency, standing }) => [latency?.ms, standing.failures]);
+  const outrunAfter =
+    (ms: number): Handler =>
+    async (call) => {
+      now += ms;
+      call.signal = AbortSignal.any([AbortSignal.abort(OUTRUN)]);
+      throw new Denied({ cause: "deadline-exceeded" });
+    };
+  it("is no failure of its endpoint, which is known to take longer than it has taken", async () => {
+    const run = balance([backend("a", "b")])({
+      ...policy,
+      ejection: { failures: 1, ejectMs: 1000, maxEjectMs: 1000, maxEjected: 0.5 },
+    });
+    for (const ms of [40, 30]) {
+      await run(outrunAfter(ms))(callFor()).catch(() => {});
+      await run(ok)(callFor());
+    }
+    expect(learnt()).toEqual([
+      [40, 0],
+      [0, 0],
+    ]);
+  });
+});
 
 describe("each call", () => {
   it("is drawn an endpoint, which a further try of the same call avoids", async () => {

@@ -5,6 +5,7 @@ import { type Breaker, closed, describe as told, probe, report, settle } from ".
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { breaker } from "../../../workers/edge-proxy/layers/breaker.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
+import { CALLERS_TIME_IS_UP } from "../../../workers/edge-proxy/outcome.ts";
 import { callWith } from "./call.ts";
 
 const policy = { failures: 20, failureRatio: 0.5, windowMs: 10_000, openMs: 1000, maxOpenMs: 8000, probes: 1 };
@@ -90,8 +91,8 @@ describe("while closed", () => {
     await send(aborted, new Request("http://shop.example/", { signal: AbortSignal.abort() }));
     // Callers could otherwise open a healthy backend's breaker by giving it no time.
     await send(async (call) => {
-      call.abandoned = true;
-      return aborted(call);
+      call.signal = AbortSignal.any([AbortSignal.abort(CALLERS_TIME_IS_UP)]);
+      throw call.signal.reason;
     });
     await vi.advanceTimersByTimeAsync(2000);
     expect(reports).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { callersDeadline, deadline } from "../../../workers/edge-proxy/layers/deadline.ts";
+import { isGivenUp } from "../../../workers/edge-proxy/outcome.ts";
 import { callWith } from "./call.ts";
 
 const cause = (answer: Promise<Response>) =>
@@ -14,7 +15,7 @@ describe("a deadline", () => {
   it("answers on time, aborts what runs below it, and does not say that the caller gave up", async () => {
     const call = callWith({});
     expect(await cause(deadline({ ms: 10 })(hangs)(call))).toBe("deadline-exceeded");
-    expect([call.signal?.aborted, call.abandoned]).toEqual([true, false]);
+    expect([call.signal?.aborted, isGivenUp(call)]).toEqual([true, false]);
   });
 
   it("tells those below when it is", async () => {
@@ -47,12 +48,12 @@ describe("a caller's own deadline", () => {
   it("says of nobody but the caller that it was too long", async () => {
     const call = callWith({});
     expect(await cause(callersDeadline(10)(hangs)(call))).toBe("deadline-exceeded");
-    expect(call.abandoned).toBe(true);
+    expect(isGivenUp(call)).toBe(true);
   });
 
   it("cannot lengthen what the mesh allows", async () => {
     const call = callWith({});
     expect(await cause(callersDeadline(60_000)(deadline({ ms: 10 })(hangs))(call))).toBe("deadline-exceeded");
-    expect(call.abandoned).toBe(false);
+    expect(isGivenUp(call)).toBe(false);
   });
 });

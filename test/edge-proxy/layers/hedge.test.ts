@@ -29,7 +29,8 @@ async function run(
     (error: unknown) => (error instanceof Denied ? error.denial.cause : error),
   );
   await pause(10);
-  return { outcome, aborted: sent.map((signal) => signal?.aborted ?? false), attempts: call.attempts, claims };
+  const { attempts, hedges, place } = call;
+  return { outcome, aborted: sent.map((signal) => signal?.aborted ?? false), attempts, hedges, place, claims };
 }
 
 const after =
@@ -57,11 +58,16 @@ describe("a request that takes longer than most", () => {
       "copy",
       [true, false],
     ],
-    ["fails as the first of two that fail", [after(60, "bad", 503), broken], "upstream-unreachable", [false, false]],
+    ["fails as the first of two that fail", [after(60, "bad", 503), broken], "upstream-unreachable", [true, false]],
     ["that fails in time is not sent twice", [broken], "upstream-unreachable", [false]],
   ])("%s", async (_, copies, outcome, aborted) => {
     const result = await run(copies);
-    expect([result.outcome, result.aborted, result.attempts]).toEqual([outcome, aborted, copies.length]);
+    expect([result.outcome, result.aborted, result.attempts, result.hedges]).toEqual([
+      outcome,
+      aborted,
+      copies.length,
+      copies.length - 1,
+    ]);
   });
 
   const slow = [after(60, "first"), after(1, "copy")];
@@ -76,6 +82,17 @@ describe("a request that takes longer than most", () => {
   ])("is sent once when %s", async (_, request, more, pace) => {
     const { outcome, attempts } = await run(slow, request, more, pace);
     expect([outcome, attempts]).toEqual(["first", 1]);
+  });
+
+  it("that fails twice is said to have been where it failed first", async () => {
+    const at =
+      (endpoint: number, then: Handler): Handler =>
+      (call) => {
+        call.place = { endpoint };
+        return then(call);
+      };
+    const { place } = await run([at(7, (call) => after(40, "")(call).then(() => broken(call))), at(8, broken)]);
+    expect(place).toEqual({ endpoint: 8 });
   });
 
   it("takes the copy from what it passes on", async () => {

@@ -194,6 +194,22 @@ describe("a fault and a hedge", () => {
     expect(layers?.map(({ kind }) => kind)).toEqual(["fault-budget", "hedge", "fault"]);
   });
 
+  it.each([
+    [true, undefined, true],
+    [true, false, false],
+    [undefined, true, true],
+    [undefined, undefined, false],
+  ])(
+    "with exposeEndpoint %s at the rule and %s at its backend, the endpoint is shown: %s",
+    (rule_, backend_, shown) => {
+      const at = (name: string, target: object, exposeEndpoint: boolean | undefined) =>
+        exposeEndpoint === undefined ? [] : [trafficPolicy(name, { targetRefs: [target], exposeEndpoint })];
+      const result = compiled(...world, ...at("p", TARGETS.rule, rule_), ...at("q", TARGETS.backend, backend_));
+      const expected = shown ? { kind: "expose-endpoint", backend: 0 } : undefined;
+      expect(layer(rule(result).backends[0]?.layers, "expose-endpoint")).toEqual(expected);
+    },
+  );
+
   it("leaves no hedge where calls have permits, whose of the two policies is more specific", () => {
     const copies = trafficPolicy("p", { targetRefs: [TARGETS.rule], hedge: {} });
     const limited = trafficPolicy("q", { targetRefs: [TARGETS.backend], concurrency: { limit: 5 } });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { expectedMs, type Latency, observe, penaltyMs } from "../../../mesh/policies/latency.ts";
+import { atLeast, expectedMs, type Latency, observe, penaltyMs } from "../../../mesh/policies/latency.ts";
 
 it("a slower answer counts at once and whole; quicker ones over ten seconds, and silence as well", () => {
   const slow = observe(observe(undefined, 10, 0), 200, 0);
@@ -16,6 +16,15 @@ it.each([
   [1, 900_000, 300_000],
 ])("a failure after %i ms that asks for %s ms costs %i", (took, retryAfter, cost) => {
   expect(penaltyMs(took, retryAfter)).toBe(cost);
+});
+
+it("a call that was not waited for is news only where it took longer than was expected", () => {
+  const known = observe(undefined, 100, 0);
+  expect([atLeast(undefined, 30, 0), atLeast(known, 30, 0), atLeast(known, 130, 5)]).toEqual([
+    { ms: 30, at: 0 },
+    known,
+    { ms: 130, at: 5 },
+  ]);
 });
 
 /** The invariant: between the least and the most that was observed, once silence is left out; and never above the most. */

@@ -20,7 +20,7 @@ import { addressOf, type Backend, type Endpoint, type Policy } from "../../../me
 import { type Call, Denied, type Handler, type MakeLayer, type Outside } from "../layer.ts";
 import { failing } from "../health.ts";
 import { remember } from "../memory.ts";
-import { outcomeOf } from "../outcome.ts";
+import { OUTRUN, outcomeOf } from "../outcome.ts";
 
 type BalanceLayer = Extract<Policy, { kind: "balance" }>;
 
@@ -76,7 +76,8 @@ async function attempt(next: Handler, call: Call, mine: Group, policy: BalanceLa
     outcome = outcomeOf(call, error);
     throw error;
   } finally {
-    end(mine, index, policy, { outcome, began, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
+    const outrun = call.signal?.reason === OUTRUN;
+    end(mine, index, policy, { outcome, began, outrun, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
   }
 }
 

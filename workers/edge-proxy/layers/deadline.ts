@@ -1,4 +1,5 @@
 import { type Call, Denied, type Handler, type Layer } from "../layer.ts";
+import { CALLERS_TIME_IS_UP } from "../outcome.ts";
 
 /**
  * The response's headers must be there in time. The body may take as long as it likes: the timer ends with the headers,
@@ -8,20 +9,16 @@ export const deadline =
   ({ ms }: { readonly ms: number }): Layer =>
   (next) =>
   (call) =>
-    bounded(next, call, ms, () => {});
+    bounded(next, call, ms, undefined);
 
 /** The time that the caller gave, in its headers. Work that nobody waits for any more is not begun. */
 export const callersDeadline =
   (ms: number): Layer =>
   (next) =>
   (call) =>
-    ms < 1
-      ? Promise.reject(new Denied({ cause: "deadline-exceeded" }))
-      : bounded(next, call, ms, () => {
-          call.abandoned = true;
-        });
+    ms < 1 ? Promise.reject(new Denied({ cause: "deadline-exceeded" })) : bounded(next, call, ms, CALLERS_TIME_IS_UP);
 
-function bounded(next: Handler, call: Call, ms: number, onExpiry: () => void): Promise<Response> {
+function bounded(next: Handler, call: Call, ms: number, reason: Error | undefined): Promise<Response> {
   const at = call.outside.now() + ms;
   // Another that is nearer answers anyway.
   if (call.deadline !== undefined && call.deadline <= at) return next(call);
@@ -32,9 +29,8 @@ function bounded(next: Handler, call: Call, ms: number, onExpiry: () => void): P
   // One promise that whoever is first settles: what comes second, the echo of the abort above all, is heard by nobody.
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      onExpiry();
       reject(new Denied({ cause: "deadline-exceeded" }));
-      controller.abort();
+      controller.abort(reason);
     }, ms);
     next(call)
       .finally(() => clearTimeout(timer))

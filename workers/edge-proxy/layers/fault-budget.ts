@@ -1,6 +1,7 @@
 import { answer } from "../../../mesh/denial.ts";
 import type { Outcome } from "../../../mesh/outcome.ts";
 import { type Call, Denied, type MakeLayer } from "../layer.ts";
+import { isGivenUp } from "../outcome.ts";
 import { circuitOf, count } from "./breaker.ts";
 
 /**
@@ -26,4 +27,4 @@ export const faultBudget: MakeLayer<"fault-budget"> = (policy) => (next) => asyn
 };
 
 const outcomeFor = (call: Call, status: number): Outcome =>
-  call.request.signal.aborted || call.abandoned ? "ignored" : status >= 500 ? "failed" : "ok";
+  isGivenUp(call) ? "ignored" : status >= 500 ? "failed" : "ok";

@@ -7,6 +7,7 @@ import { isIdempotent } from "../../../mesh/policies/retry.ts";
 import { TREE_RETRIES } from "../../../mesh/policies/retry-tree.ts";
 import type { Call, Handler, MakeLayer } from "../layer.ts";
 import { remember } from "../memory.ts";
+import { OUTRUN } from "../outcome.ts";
 import { claimOf, passOn } from "../retry-claim.ts";
 
 export const hedge: MakeLayer<"hedge"> = (policy) => (next) => async (call) => {
@@ -36,14 +37,15 @@ const mayCopy = (call: Call): boolean =>
   !call.headers.has("upgrade");
 
 type Runner = { readonly call: Call; readonly stop: AbortController };
+type Result = { readonly by: Runner } & ({ readonly response: Response } | { readonly error: unknown });
 
 async function race(next: Handler, call: Call, delayMs: number, take: () => boolean): Promise<Response> {
   const { place } = call;
   const runners: Runner[] = [];
   let running = 0;
   let over = false;
-  const won = Promise.withResolvers<{ readonly response: Response; readonly by: Runner }>();
-  let firstFailure: { readonly response: Response; readonly by: Runner } | { readonly error: unknown } | undefined;
+  const settled = Promise.withResolvers<Result>();
+  let firstFailure: Result | undefined;
 
   const run = (one: Call): void => {
     const stop = new AbortController();
@@ -53,7 +55,7 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
     };
     runners.push(runner);
     running++;
-    const ended = (result: NonNullable<typeof firstFailure>, good: boolean): void => {
+    const ended = (result: Result, good: boolean): void => {
       running--;
       if (over) {
         if ("response" in result) void result.response.body?.cancel().catch(() => {});
@@ -62,13 +64,11 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
       if (!good) firstFailure ??= result;
       if (!good && running > 0) return;
       over = true;
-      const settled = good ? result : firstFailure!;
-      if ("error" in settled) won.reject(settled.error);
-      else won.resolve(settled);
+      settled.resolve(good ? result : firstFailure!);
     };
     next(runner.call).then(
       (response) => ended({ response, by: runner }, response.status < 500),
-      (error: unknown) => ended({ error }, false),
+      (error: unknown) => ended({ error, by: runner }, false),
     );
   };
 
@@ -76,16 +76,18 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
   const timer = setTimeout(() => {
     if (over || !take()) return;
     call.attempts++;
+    call.hedges++;
     const copy: Call = { ...runners[0]!.call, headers: new Headers(call.headers), place, attempts: call.attempts };
     copy.headers.set("x-envoy-attempt-count", String(call.attempts));
     // What the copy sets off further down is not copied once more.
     void passOn(copy, 0).then(() => over || run(copy));
   }, delayMs);
   try {
-    const { response, by } = await won.promise;
-    for (const { call: one, stop } of runners) if (one !== by.call) stop.abort();
-    call.place = by.call.place;
-    return response;
+    const result = await settled.promise;
+    for (const runner of runners) if (runner !== result.by) runner.stop.abort(OUTRUN);
+    call.place = result.by.call.place;
+    if ("error" in result) throw result.error;
+    return result.response;
   } finally {
     over = true;
     clearTimeout(timer);
