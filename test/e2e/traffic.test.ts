@@ -173,6 +173,38 @@ describe("requests", () => {
     });
   });
 
+  const TRACE = "0af7651916cd43dd8448eb211c80319c";
+  const parent = `00-${TRACE}-b7ad6b7169203331`;
+  it.each<[string, Record<string, string | string[]>, boolean, string | undefined]>([
+    ["that is sampled", { traceparent: `${parent}-03` }, true, "selvedge=SPAN"],
+    [
+      "with a list in several headers",
+      { traceparent: `${parent}-00`, tracestate: ["foo=1,bar=2", "", "baz=3"] },
+      true,
+      "foo=1,bar=2,baz=3",
+    ],
+    ["with blanks around it", { traceparent: ` \t${parent}-00\t `, tracestate: "\tfoo=1\t" }, true, "foo=1"],
+    ["of a later version", { TraceParent: `cc${parent.slice(2)}-00-more` }, true, undefined],
+    [
+      "with a list that breaks a rule",
+      { traceparent: `${parent}-00`, tracestate: ["foo=1", "BAR=2"] },
+      true,
+      undefined,
+    ],
+    ["that is named twice", { traceparent: [`${parent}-00`, `${parent}-00`], tracestate: "foo=1" }, false, undefined],
+    ["that is invalid", { traceparent: `${parent}-00-more`, tracestate: "foo=1" }, false, undefined],
+    ["by B3", { b3: `${TRACE}-b7ad6b7169203331-0` }, true, undefined],
+    ["of nobody", { baggage: "a=1;p, b=2" }, false, undefined],
+  ])("continue a trace %s, or begin one", async (_, given, continued, list) => {
+    await get("/any", given);
+    const { traceparent = "", tracestate, baggage } = echo.received[0]!.headers;
+    const [, trace = "", span] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-0[0-3]$/.exec(String(traceparent)) ?? [];
+    expect([trace === TRACE, span === "b7ad6b7169203331"]).toEqual([continued, false]);
+    expect(trace).not.toBe("");
+    expect(tracestate).toBe(list === undefined ? undefined : list.replace("SPAN", span ?? ""));
+    expect(baggage).toBe(given.baggage);
+  });
+
   it("that go round are stopped, and one that has passed a few times is not", async () => {
     await mesh.control.applied(`
 apiVersion: mesh.selvedge.dev/v1alpha1

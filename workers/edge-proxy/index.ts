@@ -19,6 +19,7 @@ import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { deny } from "./proxy.ts";
+import { randomHex } from "./random-hex.ts";
 import { report } from "./report.ts";
 import { fetchShard, keepAhead } from "./shards.ts";
 import { coldStart, look } from "./snapshot.ts";
@@ -153,6 +154,7 @@ function outside(
   return {
     now: Date.now,
     random: Math.random,
+    newId: randomHex,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
     allowReserved,

@@ -10,6 +10,7 @@ import type {
   IdempotencyObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
+import type { Trace } from "../../mesh/telemetry/trace.ts";
 import type { EdgeKey, Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
@@ -67,6 +68,7 @@ export type Call = {
   /** How many times the call was sent to its backend, and how many of these were copies that hedged. */
   attempts: number;
   hedges: number;
+  readonly trace: Trace;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;
@@ -91,6 +93,8 @@ export type Outside = {
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** So many random bytes, in hexadecimal. */
+  readonly newId: (bytes: 8 | 16) => string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** A local mesh: its services are on the machine itself. */
   readonly allowReserved: boolean;

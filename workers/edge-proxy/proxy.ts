@@ -21,6 +21,7 @@ import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Policy, Rule, WeightedBackend } from "../../mesh/snapshot.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
+import { received, writeTrace } from "../../mesh/telemetry/trace.ts";
 import type { Ingress } from "./ingress.ts";
 import { callerOf } from "./caller.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
@@ -105,10 +106,12 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         passedOn: undefined,
         attempts: 1,
         hedges: 0,
+        trace: received((name) => request.headers.get(name), undefined, outside.newId),
         pinned,
         outside,
       };
       seen.call = call;
+      writeTrace(call.headers, call.trace, call.trace.spanId);
       const allowedMs = timeAllowed((name) => request.headers.get(name));
       const handler = handlerOf(match);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);

@@ -1,3 +1,4 @@
+import { received } from "../../../mesh/telemetry/trace.ts";
 import type { Call, Outside } from "../../../workers/edge-proxy/layer.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
 
@@ -44,12 +45,18 @@ export function callWith(
     passedOn: undefined,
     attempts: 1,
     hedges: 0,
+    trace: received(
+      () => null,
+      undefined,
+      (bytes) => "1".repeat(2 * bytes),
+    ),
     pinned: { epoch: 3, hash: "h" },
     laterWork,
     heard,
     outside: {
       now: Date.now,
       random: () => 1,
+      newId: (bytes) => "1".repeat(2 * bytes),
       fetch: untouched,
       binding: untouched,
       allowReserved: true,
