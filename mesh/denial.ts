@@ -41,6 +41,10 @@ export type Denial =
   | { readonly cause: "method-not-carried" }
   | { readonly cause: "body-not-carried" }
   | { readonly cause: "request-broken" }
+  | { readonly cause: "headers-too-large" }
+  | { readonly cause: "url-too-long" }
+  | { readonly cause: "body-too-large" }
+  | { readonly cause: "body-too-slow" }
   | { readonly cause: "host-invalid" }
   | { readonly cause: "path-ambiguous" }
   | { readonly cause: "no-snapshot" }
@@ -129,6 +133,14 @@ export function answer(denial: Denial): Answer {
       return say(400, denial, "The Host header is not a host");
     case "path-ambiguous":
       return say(400, denial, "The path can be read in more than one way");
+    case "headers-too-large":
+      return say(431, denial, "The request's headers are too many or too large");
+    case "url-too-long":
+      return say(414, denial, "The request's path and query are too long");
+    case "body-too-large":
+      return say(413, denial, "The request's body is too large");
+    case "body-too-slow":
+      return say(408, denial, "The request's body came too slowly");
     case "request-broken":
       return say(400, denial, "The request's body broke off or was malformed");
     case "no-snapshot":

@@ -22,6 +22,9 @@ export const isPolicyKind = (kind: unknown): kind is Policy["kind"] =>
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
   "low-priority": () => true,
   deadline: ({ ms }) => isPositive(ms),
+  "request-limits": ({ headers, headerBytes, urlBytes, bodyBytes, bodyIdleMs, bodyMs }) =>
+    [headers, headerBytes, urlBytes, bodyIdleMs, bodyMs].every((one) => one === undefined || isPositive(one)) &&
+    (bodyBytes === undefined || bodyBytes === 0 || isPositive(bodyBytes)),
   cors: ({ origins, methods, headers, expose, maxAgeSeconds }) =>
     [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
   authenticate: ({ required, providers }) =>

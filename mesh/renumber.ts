@@ -20,6 +20,7 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   assert: asItIs,
   authorize: asItIs,
   "low-priority": asItIs,
+  "request-limits": asItIs,
   "rate-limit": asItIs,
   idempotency: asItIs,
   "request-headers": asItIs,

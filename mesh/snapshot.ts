@@ -10,6 +10,7 @@ import type { HealthCheck } from "./policies/health-check.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
 import type { AmbiguousPaths } from "./canonical-path.ts";
 import type { Concurrency } from "./policies/concurrency.ts";
+import type { RequestLimits } from "./policies/request-limits.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Fault } from "./policies/fault.ts";
@@ -127,6 +128,7 @@ export type Policy =
   /** Refused while the isolate is crowded. */
   | { readonly kind: "low-priority" }
   | { readonly kind: "deadline"; readonly ms: number }
+  | ({ readonly kind: "request-limits" } & RequestLimits)
   | ({ readonly kind: "cors" } & Cors)
   | ({ readonly kind: "authenticate" } & Authentication)
   /** `service` is `name.namespace`: whom the assertion is for. */

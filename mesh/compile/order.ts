@@ -5,6 +5,7 @@
  * | --- | --- |
  * | low-priority | makes room before anything is done |
  * | deadline | bounds everything below it, waiting included |
+ * | request-limits | refuses what is too large before anything reads it; the deadline bounds it too |
  * | cors | answers preflights, which bear no credentials and come from the browser: no limit is spent on them |
  * | authenticate | before whatever asks who calls |
  * | authorize | sees the request as it was routed, before anything is spent on it or changed in it |
@@ -33,6 +34,7 @@ import type { Policy } from "../snapshot.ts";
 const ORDER: readonly Policy["kind"][] = [
   "low-priority",
   "deadline",
+  "request-limits",
   "cors",
   "authenticate",
   "authorize",

@@ -18,6 +18,7 @@ import { faultLayers } from "./layers/fault.ts";
 import { hedgeLayer } from "./layers/hedge.ts";
 import { lowPriorityLayer } from "./layers/low-priority.ts";
 import { rateLimitLayer } from "./layers/rate-limit.ts";
+import { requestLimitsLayer } from "./layers/request-limits.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
 import { policyDeadline, routeDeadline, tryTimeouts } from "./layers/timeouts.ts";
@@ -90,6 +91,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
     rule: "",
     layers: compiling.stacks.shared(
       inOrder([
+        ...requestLimitsLayer(compiling.policies, [target]),
         ...callerLayers(compiling.policies, [], [target]),
         ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
       ]),
@@ -152,6 +154,7 @@ function ruleLayers(
   return [
     ...routeDeadline(policies, rule, targets),
     ...lowPriorityLayer(policies, targets),
+    ...requestLimitsLayer(policies, frontTargets(rule, route, targets)),
     ...rateLimitLayer(policies, frontTargets(rule, route, targets)),
     ...idempotencyLayer(
       policies,
@@ -221,6 +224,8 @@ function weighted(
   const layers = inOrder([
     ...policyDeadline(policies, [target]),
     ...lowPriorityLayer(policies, [target]),
+    // At its own address, they hold before the rule's layers do anything.
+    ...(rule ? requestLimitsLayer(policies, [target]) : []),
     ...rateLimitLayer(policies, [target]),
     ...filters,
     ...assertLayer(policies, [MESH_TARGET, namespaceTarget(target.namespace), ...all], trustDomain),

@@ -5,6 +5,7 @@ import { breaker } from "./traffic/breaker.ts";
 import { concurrency } from "./traffic/concurrency.ts";
 import { fault } from "./traffic/fault.ts";
 import { hedge } from "./traffic/hedge.ts";
+import { requestLimits } from "./traffic/request-limits.ts";
 import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
 import { path } from "./traffic/path.ts";
@@ -27,6 +28,7 @@ export const trafficPolicy = defineKind(
         targetRefs: z.array(targetReference).min(1).max(16),
         timeouts: timeouts.optional(),
         path: path.optional(),
+        requestLimits: requestLimits.optional(),
         retry: retry.optional(),
         hedge: hedge.optional(),
         fault: fault.optional(),

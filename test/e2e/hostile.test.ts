@@ -37,7 +37,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
   mesh = await testMesh();
   await mesh.control.applied(
-    retried + backend("up", up.url) + backend("odd", `http://127.0.0.1:${(odd.address() as AddressInfo).port}`),
+    retried +
+      limited(up.url) +
+      backend("up", up.url) +
+      backend("odd", `http://127.0.0.1:${(odd.address() as AddressInfo).port}`),
   );
 });
 afterAll(async () => {
@@ -88,6 +91,59 @@ it.each(Object.keys(ODD))("an upstream that answers %s, which is no answer, is i
   expect([status, headers["selvedge-cause"]]).toEqual([502, "upstream-invalid"]);
 });
 
+const many = (name: string, count: number): string =>
+  Array.from({ length: count }, (_, index) => `${name}-${index}: v\r\n`).join("");
+
+const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
+const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`;
+
+it.each<[string, string, string, Manner]>([
+  ["more headers than it may", "431 headers-too-large", `${many("x-a", 20)}\r\n`, {}],
+  ["larger headers than it may", "431 headers-too-large", `x-large: ${"x".repeat(1000)}\r\n\r\n`, {}],
+  ["a body that says that it is too large", "413 body-too-large", "Content-Length: 201\r\n\r\n", {}],
+  ["a body that turns out to be too large", "413 body-too-large", CHUNKED + chunk(150) + chunk(51), {}],
+  ["a body that stalls", "408 body-too-slow", CHUNKED + chunk(1), {}],
+  ["a body that stalls, of a known length", "408 body-too-slow", "Content-Length: 100\r\n\r\nx", {}],
+  [
+    "a body that only trickles in",
+    "408 body-too-slow",
+    CHUNKED + chunk(1),
+    { more: Buffer.from(chunk(1)), everyMs: 50 },
+  ],
+  ["all that it may", "200 ", `${CHUNKED}${chunk(100)}${chunk(100)}0\r\n\r\n`, {}],
+])("a route with limits that is sent %s answers %s", async (_, expected, rest, manner) => {
+  const request = `POST /~limited.shop/ HTTP/1.1\r\nHost: x\r\n${rest}`;
+  // Often enough to open a breaker, had it been the backend's fault.
+  const answers = await Promise.all(Array.from({ length: 6 }, () => send(request, manner)));
+  expect(answers.map(brief)).toEqual(answers.map(() => expected));
+});
+
+it("a route with limits refuses a long URL, and a slow body that the mesh itself is reading", async () => {
+  const long = `/~limited.shop/${"x".repeat(90)}?y=${"z".repeat(20)}`;
+  expect(brief(await send(`GET ${long} HTTP/1.1\r\nHost: x\r\n\r\n`, {}))).toBe("414 url-too-long");
+  const keyed = 'POST /~limited.shop/ HTTP/1.1\r\nHost: x\r\nIdempotency-Key: "k"\r\n';
+  expect(brief(await send(keyed + CHUNKED + chunk(1), {}))).toBe("408 body-too-slow");
+  expect(brief(await send(`${keyed}${CHUNKED}${chunk(1)}0\r\n\r\n`, {}))).toBe("200 ");
+});
+
+/** The status and the cause. */
+const brief = (answer: string): string => `${answer.slice(9, 12)} ${/^selvedge-cause: (\S+)/m.exec(answer)?.[1] ?? ""}`;
+
+const limited = (url: string): string => `${backend("limited", url)}
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: limits, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: limited }]
+  requestLimits:
+    { headers: 20, headerBytes: 1000, urlBytes: 120, bodyBytes: 200, bodyIdle: 200ms, bodyTime: 400ms }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: IdempotencyPolicy
+metadata: { name: limited, namespace: shop }
+spec: { targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: limited }] }
+---`;
+
 const retried = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -121,20 +177,21 @@ spec:
 type Manner = {
   /** Ends its own side after the bytes. */ readonly halfClose?: boolean;
   /** Sent again and again after the bytes. */ readonly more?: Buffer;
+  /** Default 5. */ readonly everyMs?: number;
 };
 
 /** What came back within a second. */
-async function send(bytes: string, { halfClose = false, more }: Manner): Promise<string> {
+async function send(bytes: string, { halfClose = false, more, everyMs = 5 }: Manner): Promise<string> {
   const socket = connect({ port: mesh.edge, host: "127.0.0.1", allowHalfOpen: true });
   let answer = "";
   socket.on("data", (chunk) => (answer += chunk.toString()));
   socket.on("error", () => {});
   socket.write(bytes);
-  const sending = more && setInterval(() => socket.destroyed || socket.write(more), 5);
+  const sending = more && setInterval(() => socket.destroyed || socket.write(more), everyMs);
   await pause(100);
   if (halfClose) socket.end();
   for (const until = Date.now() + 1000; Date.now() < until && !socket.readableEnded;) {
-    if (!more && answer.includes("\r\n\r\n")) break;
+    if ((!more || everyMs > 5) && answer.includes("\r\n\r\n")) break;
     await pause(20);
   }
   clearInterval(sending);

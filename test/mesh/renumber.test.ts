@@ -14,6 +14,7 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   assert: { kind: "assert", trustDomain: "mesh", service: "a.b" },
   authorize: { kind: "authorize", groups: [] },
   "low-priority": { kind: "low-priority" },
+  "request-limits": { kind: "request-limits", headers: 10 },
   "rate-limit": { kind: "rate-limit", limits: [] },
   idempotency: {
     kind: "idempotency",

@@ -38,6 +38,8 @@ export type Call = {
   tried: readonly number[];
   /** Aborts the upstream call. Undefined while nothing can abort it. */
   signal: AbortSignal | undefined;
+  /** Aborts with a `Denied` once the body broke off or was refused. Undefined while nobody watches it. */
+  broken: AbortSignal | undefined;
   /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */
   deadline: number | undefined;
   /** The caller's address, or empty where the runtime does not tell. */

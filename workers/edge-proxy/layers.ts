@@ -22,12 +22,14 @@ import { mirror } from "./layers/mirror.ts";
 import { rateLimit } from "./layers/rate-limit.ts";
 import { redirect } from "./layers/redirect.ts";
 import { refuse } from "./layers/refuse.ts";
+import { requestLimits } from "./layers/request-limits.ts";
 import { retry } from "./layers/retry.ts";
 import { rewrite } from "./layers/rewrite.ts";
 import { session } from "./layers/session.ts";
 
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
+  "request-limits": requestLimits,
   cors,
   assert,
   authenticate,

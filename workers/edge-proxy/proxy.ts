@@ -90,6 +90,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         backend: "",
         tried: NONE,
         signal: undefined,
+        broken: undefined,
         deadline: undefined,
         client: ingress.client,
         scheme: ingress.scheme,

@@ -1,13 +1,19 @@
 /**
  * A request's body on its way upstream. When it breaks off at the caller's end, fetch fails as if the upstream had broken
  * the connection: without telling the two apart, a few malformed requests would open the breaker of a healthy backend. Telling takes
- * twice the time a byte, so that it begins with the first call with a body that failed, and ends some time after the last.
+ * twice the time a byte, so that it begins with the first call with a body that failed, and ends some time after the last. A body with limits of its own
+ * is watched from the start.
  */
-import type { Call, Outside } from "./layer.ts";
+import type { RequestLimits } from "../../mesh/policies/request-limits.ts";
+import { type Call, Denied, type Outside } from "./layer.ts";
+import { TimeUp, within } from "./within.ts";
 
 export type SentBody = {
   readonly body: Call["body"];
-  /** Aborts once the body broke off at the caller's end: the upstream must not take the part that it has for the whole. */
+  /**
+   * Aborts with a `Denied` once the body broke off at the caller's end or was refused: the upstream must not take the part that it has
+   * for the whole. Undefined while nobody watches.
+   */
   readonly broken: AbortSignal | undefined;
 };
 
@@ -23,29 +29,66 @@ export function watchBodies({ memory, now }: Outside): void {
 }
 
 /** The call's body, to be sent. Copying goes on beside the call. */
-export function sentBody({ body, request, outside: { later, memory, now } }: Call): SentBody {
-  // One that is held whole has come whole.
-  if (!(body instanceof ReadableStream) || now() >= memory.watchBodiesUntil) return { body, broken: undefined };
-  const length = Number(request.headers.get("content-length") ?? Infinity);
+export function sentBody(call: Call): SentBody {
+  const { body, broken, outside } = call;
+  // One that is held whole has come whole; one that is watched already need not be watched twice.
+  if (!(body instanceof ReadableStream) || broken || outside.now() >= outside.memory.watchBodiesUntil)
+    return { body, broken };
+  const own = watched(call, body, {});
+  return { body: own.passage, broken: own.broken };
+}
+
+/** In bytes; undefined where the request does not say. */
+export function lengthOf({ headers }: Request): number | undefined {
+  const length = Number(headers.get("content-length") ?? NaN);
+  return Number.isSafeInteger(length) ? length : undefined;
+}
+
+type BodyLimits = Pick<RequestLimits, "bodyBytes" | "bodyIdleMs" | "bodyMs">;
+
+/** `body` as it comes, within `limits`, and the signal that says that it broke off. */
+export function watched(
+  { request, outside: { later, now } }: Call,
+  body: ReadableStream,
+  limits: BodyLimits,
+): { readonly passage: ReadableStream; readonly broken: AbortSignal } {
+  const length = lengthOf(request);
   // Of a known length, the upstream is told it as well.
-  const passage = Number.isSafeInteger(length) ? new FixedLengthStream(length) : new IdentityTransformStream();
+  const passage = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
   const breaking = new AbortController();
-  later(copy(body, passage.writable, breaking));
-  return { body: passage.readable, broken: breaking.signal };
+  later(copy(body, passage.writable, breaking, limits, now));
+  return { passage: passage.readable, broken: breaking.signal };
 }
 
 /** By hand: `pipeTo` does not tell which of the two ends failed, and ends the part that came like a whole. */
-async function copy(body: ReadableStream, passage: WritableStream, breaking: AbortController): Promise<void> {
+async function copy(
+  body: ReadableStream,
+  passage: WritableStream,
+  breaking: AbortController,
+  { bodyBytes = Infinity, bodyIdleMs = Infinity, bodyMs = Infinity }: BodyLimits,
+  now: () => number,
+): Promise<void> {
   const reader = body.getReader({ mode: "byob" });
   const writer = passage.getWriter();
+  const breakOff = async (cause: "request-broken" | "body-too-large" | "body-too-slow"): Promise<void> => {
+    const denied = new Denied({ cause });
+    breaking.abort(denied);
+    // Whoever reads it here, as a key's fingerprint is made, must not go on waiting.
+    await Promise.allSettled([writer.abort(denied), reader.cancel(denied)]);
+  };
+  const until = now() + bodyMs;
+  let bytes = 0;
   for (let buffer = new ArrayBuffer(CHUNK); ;) {
     let read: ReadableStreamReadResult<Uint8Array>;
     try {
-      read = await reader.read(new Uint8Array(buffer));
-    } catch {
-      breaking.abort();
-      return;
+      const reading = reader.read(new Uint8Array(buffer));
+      const ms = Math.min(bodyIdleMs, until - now());
+      read = await (ms === Infinity ? reading : within(reading, ms));
+    } catch (error) {
+      return breakOff(error instanceof TimeUp ? "body-too-slow" : "request-broken");
     }
+    bytes += read.value?.byteLength ?? 0;
+    if (bytes > bodyBytes) return breakOff("body-too-large");
     try {
       if (read.done) return await writer.close();
       await writer.write(read.value);

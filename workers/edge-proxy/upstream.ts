@@ -60,7 +60,7 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
   } catch (error) {
     // One that is held whole came whole: it is not the caller's doing.
     if (body instanceof ReadableStream && !call.signal?.aborted) watchBodies(call.outside);
-    if (broken?.aborted) throw new Denied({ cause: "request-broken" });
+    if (broken?.aborted) throw broken.reason;
     // A TypeError is ours: the request could not be made. What the network does to it comes as a plain Error.
     if (error instanceof Denied || error instanceof TypeError || call.signal?.aborted) throw error;
     throw new Denied({ cause: "upstream-unreachable" });

@@ -29,6 +29,7 @@ export function callWith(
     backend: "",
     tried: [],
     signal: undefined,
+    broken: undefined,
     deadline: undefined,
     client,
     scheme: "http",

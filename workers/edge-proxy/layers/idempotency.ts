@@ -229,7 +229,7 @@ async function fingerprintOf(call: Call, maxBytes: number): Promise<string> {
     if (contentDigest !== null && (known === null || Number(known) > maxBytes)) body = contentDigest;
     else {
       if (Number(known ?? 0) > maxBytes) throw new Denied({ cause: "idempotency-body-too-large" });
-      const bytes = await bodyOf(call.body, maxBytes);
+      const bytes = await bodyOf(call, call.body, maxBytes);
       call.body = bytes.buffer as ArrayBuffer;
       body = hexOf(await digest(bytes));
     }
@@ -238,12 +238,12 @@ async function fingerprintOf(call: Call, maxBytes: number): Promise<string> {
   return hexOf(await digest(encoder.encode(JSON.stringify(parts))));
 }
 
-async function bodyOf(body: ReadableStream, maxBytes: number): Promise<Uint8Array> {
+async function bodyOf({ broken }: Call, body: ReadableStream, maxBytes: number): Promise<Uint8Array> {
   let read;
   try {
     read = await readUpTo(body, maxBytes);
   } catch {
-    throw new Denied({ cause: "request-broken" });
+    throw broken?.aborted ? broken.reason : new Denied({ cause: "request-broken" });
   }
   if (!read.rest) return read.bytes;
   await read.rest.cancel();
