@@ -21,6 +21,8 @@ export type Denial =
       /** The limit that refused, by the name that `RateLimit-Policy` gives it. */
       readonly violated: string;
     }
+  | { readonly cause: "length-required" }
+  | { readonly cause: "limit-too-small" }
   | { readonly cause: "concurrency-limit"; readonly retryAfterMs: number }
   | { readonly cause: "concurrency-unavailable"; readonly retryAfterMs: number }
   | { readonly cause: "overloaded"; readonly retryAfterMs: number }
@@ -86,6 +88,10 @@ export function answer(denial: Denial): Answer {
       const details = { type: QUOTA_EXCEEDED, "violated-policies": [denial.violated] };
       return say(429, denial, "Too many requests", retryAfter(denial.retryAfterMs), details);
     }
+    case "length-required":
+      return say(411, denial, "A limit on bytes needs the Content-Length of the body");
+    case "limit-too-small":
+      return say(413, denial, "This request takes more of a limit than it ever has at once");
     case "concurrency-limit":
       return say(503, denial, "The backend has as many calls as it may have", retryAfter(denial.retryAfterMs));
     case "concurrency-unavailable":

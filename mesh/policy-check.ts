@@ -4,6 +4,8 @@ import { check, isIndex, isPairs, isPositive, isTexts, type Raw } from "./check.
 import { type AuthorizationGroup, authorizer } from "./policies/authorize.ts";
 import { type KeyPart, keyReader } from "./policies/rate-limit-key.ts";
 import type { Policy } from "./snapshot.ts";
+import { type Clause, fact } from "./policies/authorize-clause.ts";
+import { quantityProblem } from "./policies/condition.ts";
 
 /** The layers as such. Throws an Error that names the one that is none. `backends` is how many there are to be named. */
 export function checkLayers(layers: unknown, backends: number): readonly Policy[] {
@@ -79,15 +81,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   "fault-budget": isBreaker,
 };
 
-/** Making it ready is what finds every pattern, block and condition that this edge could not go by. */
-function isAuthorization(groups: unknown): boolean {
-  try {
-    authorizer(groups as readonly AuthorizationGroup[]);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isAuthorization = (groups: unknown): boolean =>
+  isReadable(() => authorizer(groups as readonly AuthorizationGroup[]));
 
 function isProvider(provider: unknown): boolean {
   if (!isRecord(provider)) return false;
@@ -177,16 +172,28 @@ function isLimit(limit: unknown): boolean {
     isRecord(limit) &&
     typeof limit.name === "string" &&
     Array.isArray(limit.key) &&
-    limit.key.every(isKeyPart) &&
+    limit.key.every((part) => isReadable(() => keyReader(part as KeyPart))) &&
     [limit.requests, limit.windowMs, limit.burst].every(isPositive) &&
+    (limit.credit === undefined || isPositive(limit.credit)) &&
+    (limit.cost === undefined || isCost(limit.cost)) &&
+    (limit.exempt === undefined || isExemption(limit.exempt)) &&
     typeof limit.onUnavailable === "string"
   );
 }
 
-/** Making it ready is what finds a key that this edge does not know. */
-function isKeyPart(part: unknown): boolean {
+const isCost = (cost: unknown): boolean =>
+  isRecord(cost) &&
+  (cost.kind === "bytes" ||
+    (cost.kind === "expression" && typeof cost.text === "string" && quantityProblem(cost.text) === undefined));
+
+const isExemption = (clauses: unknown): boolean =>
+  Array.isArray(clauses) &&
+  clauses.every((clause) => isReadable(() => fact(clause as Clause, { action: "ALLOW", trustedProxies: 0 })));
+
+/** Making it ready is what finds what this edge could not go by. */
+function isReadable(makeReady: () => unknown): boolean {
   try {
-    keyReader(part as KeyPart);
+    makeReady();
     return true;
   } catch {
     return false;

@@ -250,7 +250,7 @@ export function blockProblem(text: string): string | undefined {
   return valid ? undefined : "must be an IP address or a block of them, such as 10.0.0.0/8 or 2001:db8::/32";
 }
 
-function circumstancesOf(asked: Asked, withHeaders: boolean): Circumstances {
+export function circumstancesOf(asked: Asked, withHeaders: boolean): Circumstances {
   const { request, path, host, client, identity, chain, claims = {} } = asked;
   const headers: [name: string, value: string][] = [];
   if (withHeaders) asked.headers.forEach((value, name) => headers.push([name, value]));

@@ -1,5 +1,5 @@
 /**
- * Conditions in CEL (https://cel.dev). Cost is bounded before a request ever comes: a condition has so many nodes, goes through
+ * Conditions and quantities in CEL (https://cel.dev). Cost is bounded before a request ever comes: an expression has so many nodes, goes through
  * lists without nesting, and matches regular expressions in RE2's syntax only. `matches` would run JavaScript's own engine, which
  * a caller's text can hold up for seconds, so that it is refused and `re2(text, pattern)` stands in its place.
  */
@@ -31,6 +31,12 @@ export type Condition = {
   readonly readsHeaders: boolean;
 };
 
+export type Quantity = {
+  /** Throws where it cannot be computed, and NaN for what is no number. */
+  readonly of: (circumstances: Circumstances) => number;
+  readonly readsHeaders: boolean;
+};
+
 const MAX_NODES = 200;
 const ITERATIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
 
@@ -58,13 +64,31 @@ export function condition(text: string): Condition {
   };
 }
 
+/** `text` has no problem. */
+export function quantity(text: string): Quantity {
+  const evaluate = environment.parse(text);
+  return {
+    // Whole numbers are of 64 bits in CEL.
+    of: (circumstances) => {
+      const value: unknown = evaluate(circumstances);
+      return typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN;
+    },
+    readsHeaders: text.includes("headers"),
+  };
+}
+
 /** Why `text` is no condition, with the line and column in it, or undefined if it is one. */
-export function conditionProblem(text: string): string | undefined {
+export const conditionProblem = (text: string): string | undefined => problemOf(text, ["bool"], "true or false");
+
+/** The same of a quantity. */
+export const quantityProblem = (text: string): string | undefined => problemOf(text, ["int", "double"], "a number");
+
+function problemOf(text: string, types: readonly string[], kind: string): string | undefined {
   try {
     const parsed = environment.parse(text);
     const { valid, type, error } = parsed.check();
     if (!valid) return at(text, error?.range?.start, error?.summary ?? "is no condition");
-    if (type !== "bool" && type !== "dyn") return `must be true or false, and is of type ${type}`;
+    if (type !== undefined && type !== "dyn" && !types.includes(type)) return `must be ${kind}, and is of type ${type}`;
     return costProblem(text, parsed.ast, false);
   } catch (error) {
     const { summary, message, range } = error as Error & { summary?: string; range?: { start: number } };

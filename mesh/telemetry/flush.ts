@@ -40,6 +40,8 @@ export type WireTally = readonly [
   responseBytes: number,
   degraded: number,
   latency: readonly number[],
+  /** Last, since edges before it do not send it. */
+  wouldDeny?: number,
 ];
 
 export const toWire = (tally: Tally): WireTally => [
@@ -51,13 +53,14 @@ export const toWire = (tally: Tally): WireTally => [
   tally.responseBytes,
   tally.degraded,
   [...tally.latency].flat(),
+  tally.wouldDeny,
 ];
 
 export function fromWire(wire: WireTally): Tally {
-  const [requests, sumMs, attempts, hedges, requestBytes, responseBytes, degraded, pairs] = wire;
+  const [requests, sumMs, attempts, hedges, requestBytes, responseBytes, degraded, pairs, wouldDeny = 0] = wire;
   const latency = new Map<number, number>();
   for (let n = 0; n + 1 < pairs.length; n += 2) latency.set(pairs[n]!, pairs[n + 1]!);
-  return { requests, sumMs, latency, attempts, hedges, requestBytes, responseBytes, degraded };
+  return { requests, sumMs, latency, attempts, hedges, requestBytes, responseBytes, degraded, wouldDeny };
 }
 
 /** One finished call, as the isolate keeps it until the next flush. */
@@ -71,11 +74,13 @@ export type Observation = {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly degraded: boolean;
+  /** A policy on dry run would have refused it. */
+  readonly wouldDeny: boolean;
 };
 
 export function observe(
   tally: Tally,
-  { ms, attempts, hedges, requestBytes, responseBytes, degraded }: Observation,
+  { ms, attempts, hedges, requestBytes, responseBytes, degraded, wouldDeny }: Observation,
 ): void {
   tally.requests += 1;
   tally.sumMs += ms;
@@ -84,6 +89,7 @@ export function observe(
   tally.requestBytes += requestBytes;
   tally.responseBytes += responseBytes;
   if (degraded) tally.degraded += 1;
+  if (wouldDeny) tally.wouldDeny += 1;
   const bucket = bucketOf(ms);
   tally.latency.set(bucket, (tally.latency.get(bucket) ?? 0) + 1);
 }

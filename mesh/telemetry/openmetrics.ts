@@ -48,6 +48,7 @@ export function expositionText({ series, edges, epoch, accounts }: Exposition, f
     "bytes",
   );
   counter("selvedge_degraded", "Requests decided without a state object.", ({ degraded }) => degraded);
+  counter("selvedge_would_deny", "Requests that a policy on dry run would have refused.", ({ wouldDeny }) => wouldDeny);
 
   const name = "selvedge_request_duration_seconds";
   family(name, "histogram", "Time from a request to its response's headers.", "seconds");

@@ -38,6 +38,7 @@ type Point = {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly degraded: number;
+  readonly wouldDeny: number;
 };
 
 type Sum = { readonly tally: Tally; errors: number };

@@ -53,6 +53,8 @@ export type Tally = {
   responseBytes: number;
   /** Calls that a policy decided without its state object. */
   degraded: number;
+  /** Calls that a policy on dry run would have refused. */
+  wouldDeny: number;
 };
 
 export const emptyTally = (): Tally => ({
@@ -64,6 +66,7 @@ export const emptyTally = (): Tally => ({
   requestBytes: 0,
   responseBytes: 0,
   degraded: 0,
+  wouldDeny: 0,
 });
 
 export function addTally(to: Tally, from: Tally): Tally {
@@ -74,6 +77,7 @@ export function addTally(to: Tally, from: Tally): Tally {
   to.requestBytes += from.requestBytes;
   to.responseBytes += from.responseBytes;
   to.degraded += from.degraded;
+  to.wouldDeny += from.wouldDeny;
   for (const [bucket, count] of from.latency) addTo(to.latency, bucket, count);
   return to;
 }

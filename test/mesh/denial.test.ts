@@ -13,6 +13,8 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "keys-unavailable": [{ cause: "keys-unavailable", retryAfterMs: 10_000 }, 503, "10"],
   "breaker-open": [{ cause: "breaker-open", retryAfterMs: 1001 }, 503, "2"],
   "rate-limited": [{ cause: "rate-limited", retryAfterMs: 30_000, violated: "steady" }, 429, "30"],
+  "length-required": [{ cause: "length-required" }, 411],
+  "limit-too-small": [{ cause: "limit-too-small" }, 413],
   "concurrency-limit": [{ cause: "concurrency-limit", retryAfterMs: 1000 }, 503, "1"],
   "concurrency-unavailable": [{ cause: "concurrency-unavailable", retryAfterMs: 1001 }, 503, "2"],
   overloaded: [{ cause: "overloaded", retryAfterMs: 1000 }, 503, "1"],

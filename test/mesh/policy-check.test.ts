@@ -101,6 +101,19 @@ describe("a layer that a request would trip over is refused", () => {
     ["a rate limit without window", { kind: "rate-limit", limits: [{ ...limit, windowMs: 0 }] }],
     ["a rate limit without key", { kind: "rate-limit", limits: [{ ...limit, key: undefined }] }],
     [
+      "a rate limit of a cost that is none",
+      { kind: "rate-limit", limits: [{ ...limit, cost: { kind: "expression", text: "1 +" } }] },
+    ],
+    [
+      "a rate limit that counts what this edge cannot",
+      { kind: "rate-limit", limits: [{ ...limit, cost: { kind: "heat" } }] },
+    ],
+    [
+      "a rate limit with an exemption that is none",
+      { kind: "rate-limit", limits: [{ ...limit, exempt: [{ of: { kind: "mood" }, path: "p", values: ["a"] }] }] },
+    ],
+    ["a rate limit that lends nothing on credit", { kind: "rate-limit", limits: [{ ...limit, credit: 0 }] }],
+    [
       "a rate limit by what this edge does not know",
       { kind: "rate-limit", limits: [{ ...limit, key: [{ type: "Mood" }] }] },
     ],

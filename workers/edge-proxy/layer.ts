@@ -55,6 +55,8 @@ export type Call = {
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */
   standIn: "breaker" | "health-check" | "rate-limit" | "concurrency" | "idempotency" | "identity" | undefined;
+  /** A policy on dry run would have refused it. */
+  wouldDeny: boolean;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */

@@ -29,7 +29,7 @@ export type Memory = {
   readonly permits: Map<string, PermitHolder>;
   /** Tokens whose signature was good, by provider and text. */
   readonly tokens: Map<string, VerifiedToken>;
-  /** What authorization found, by policy and rule: how often since it was last written to the log, and when that was. */
+  /** What authorization and limits found, by policy and rule: how often since it was last written to the log, and when that was. */
   readonly findings: Map<string, { readonly count: number; readonly loggedAt: number }>;
   /** What signs assertions to services. */
   edgeKey: EdgeKey | undefined;

@@ -99,6 +99,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         chain,
         claims: undefined,
         standIn: undefined,
+        wouldDeny: false,
         onAnswer: undefined,
         progress: { sent: false },
         covered: false,

@@ -56,6 +56,7 @@ export function observed(
     requestBytes: lengthOf(request.headers),
     responseBytes: lengthOf(response.headers),
     degraded: call?.standIn !== undefined,
+    wouldDeny: call?.wouldDeny === true,
   });
   return response;
 }

@@ -38,6 +38,7 @@ export function callWith(
     chain: [],
     claims: undefined,
     standIn: undefined,
+    wouldDeny: false,
     onAnswer: undefined,
     progress: { sent: false },
     covered: false,

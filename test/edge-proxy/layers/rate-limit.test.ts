@@ -46,8 +46,11 @@ const object = (bucket: string) => ({
 });
 type Setting = { readonly memory?: Memory; readonly request?: Request; readonly client?: string };
 /** "ok", or the denial. */
-function send(limits: readonly RateLimit[], setting: Setting = {}): Promise<unknown> {
-  const call = callWith({ rateLimit: object }, { memory, ...setting });
+function send(
+  limits: readonly RateLimit[],
+  setting: Setting = {},
+  call = callWith({ rateLimit: object }, { memory, ...setting }),
+): Promise<unknown> {
   return rateLimit({ kind: "rate-limit", limits })(async () => new Response("ok"))(call).then(
     (response) => response.text(),
     (error: unknown) => (error instanceof Denied ? error.denial : error),
@@ -183,6 +186,116 @@ describe("of several limits", () => {
     const before = { tokens: holder.tokens, spent: holder.spent };
     expect(await admitted(10, [wide, narrow])).toBe(0);
     expect(memory.holders.get("ns/policy/wide/[]")).toMatchObject(before);
+  });
+});
+
+describe("what a call takes", () => {
+  const post = (body: string | undefined, headers: Record<string, string> = {}) => ({
+    request: new Request("http://shop.example/", { method: "POST", headers, ...(body !== undefined && { body }) }),
+  });
+  const bytes = limit({ cost: { kind: "bytes" }, requests: 100, burst: 100 });
+  const weighed = limit({
+    cost: { kind: "expression", text: 'request.method == "POST" ? 5 : -1' },
+    requests: 10,
+    burst: 10,
+  });
+
+  it.each<[string, RateLimit, Setting, number]>([
+    ["of bytes, as its Content-Length says", bytes, post("x".repeat(30), { "content-length": "30" }), 3],
+    ["of bytes without a body, nothing", bytes, post(undefined), 20],
+    ["by an expression", weighed, post(undefined), 2],
+    ["of less than nothing, nothing", weighed, {}, 20],
+  ])("%s", async (_, one, setting, count) => {
+    expect(await admitted(20, [one], setting)).toBe(count);
+  });
+
+  it.each<[string, Setting, string]>([
+    ["a body that does not say how long it is", post("abc"), "length-required"],
+    ["a body beyond the burst", post("abc", { "content-length": "101" }), "limit-too-small"],
+  ])("of bytes by %s is refused for good", async (_, setting, cause) => {
+    expect(await send([bytes], setting)).toEqual({ cause });
+    expect(asked).toEqual([]);
+  });
+
+  it("by an expression that cannot be computed is 1, and the log says so", async () => {
+    const log = vi.spyOn(console, "log").mockReturnValue();
+    const one = limit({ cost: { kind: "expression", text: 'int(request.headers["x"])' }, requests: 1, burst: 3 });
+    expect(await admitted(10, [one])).toBe(3);
+    expect(log.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown)).toMatchObject([
+      { rateLimit: { effect: "no-cost", limit: "ns/policy/limit" } },
+    ]);
+    log.mockRestore();
+  });
+});
+
+describe("a limit of each isolate's own", () => {
+  it("asks no object, and holds in each", async () => {
+    const local = limit({ local: true });
+    expect(await admitted(100, [local])).toBe(40);
+    expect(await send([local])).toEqual({ cause: "rate-limited", retryAfterMs: 120, violated: "limit" });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await admitted(100, [local])).toBe(5);
+    expect(await admitted(100, [local], { memory: newMemory("i2") })).toBe(40);
+    expect(asked).toEqual([]);
+  });
+
+  it("begins anew when it is another, and when it becomes the fleet's", async () => {
+    await admitted(100, [limit({ local: true })]);
+    expect(await admitted(100, [limit({ local: true, burst: 50 })])).toBe(50);
+    expect(await admitted(1, [limit()])).toBe(1);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+it("of a bounded limit spends on credit sooner than wait", async () => {
+  const bounded = limit({ credit: 8 });
+  await admitted(5, [bounded]);
+  expect(asked[0]?.message.limit).toEqual({ requests: 10, windowMs: 1000, burst: 40, credit: 8 });
+  const { tokens, credit } = memory.holders.get("ns/policy/limit/[]")!;
+  expect(credit).toBeGreaterThan(0);
+  away = never;
+  // Time stands still: a call that waited would never be answered.
+  for (let call = 0; call < Math.floor(tokens) + credit; call++) expect(await send([bounded])).toBe("ok");
+});
+
+describe("a call that is exempt", () => {
+  it.each<[string, NonNullable<RateLimit["exempt"]>, Setting]>([
+    ["by its address", [{ of: { kind: "ip" }, path: "", values: ["192.0.2.0/24"] }], { client: "192.0.2.1" }],
+    [
+      "by a condition",
+      [{ of: { kind: "condition" }, path: "", values: ['request.method == "HEAD"'] }],
+      { request: new Request("http://a/", { method: "HEAD" }) },
+    ],
+  ])("%s takes nothing, and another is limited", async (_, exempt, setting) => {
+    expect(await admitted(100, [limit({ exempt })], setting)).toBe(100);
+    expect(asked).toEqual([]);
+    expect(await admitted(100, [limit({ exempt })], { client: "198.51.100.1" })).toBeLessThanOrEqual(40);
+  });
+});
+
+describe("a dry run", () => {
+  it("refuses nobody, delays nobody, and tells whom it would have refused", async () => {
+    const log = vi.spyOn(console, "log").mockReturnValue();
+    delay = 20;
+    const calls = Array.from({ length: 60 }, () => callWith({ rateLimit: object }, { memory }));
+    for (const call of calls) {
+      expect(await send([limit({ dryRun: true })], {}, call)).toBe("ok");
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(calls.filter(({ wouldDeny }) => wouldDeny).length).toBeGreaterThanOrEqual(20);
+    expect(calls.every(({ standIn, onAnswer }) => standIn === undefined && onAnswer === undefined)).toBe(true);
+    expect(log.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown)[0]).toMatchObject({
+      rateLimit: { effect: "would-deny", limit: "ns/policy/limit" },
+    });
+    log.mockRestore();
+  });
+
+  it("takes nothing of the limits that hold", async () => {
+    const log = vi.spyOn(console, "log").mockReturnValue();
+    const dry = limit({ name: "ns/policy/dry", dryRun: true, burst: 1, requests: 1 });
+    expect(await admitted(30, [dry, limit()])).toBe(30);
+    log.mockRestore();
   });
 });
 

@@ -353,6 +353,33 @@ describe("limits", () => {
     expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits[0]?.burst).toBe(burst);
   });
 
+  it.each<[spec: object, limit: object, is: object]>([
+    [{}, { requests: 10 }, { requests: 10, burst: 10 }],
+    [{}, { bytes: 100 }, { requests: 100, burst: 100, cost: { kind: "bytes" } }],
+    [{}, { units: 100, cost: "2" }, { requests: 100, burst: 100, cost: { kind: "expression", text: "2" } }],
+    [{}, { requests: 12, mode: "bounded" }, { requests: 12, burst: 12, credit: 3 }],
+    [{}, { requests: 12, mode: "bounded", overdraft: 9 }, { requests: 12, burst: 12, credit: 9 }],
+    [{}, { requests: 10, mode: "local" }, { requests: 10, burst: 10, local: true }],
+    [{ dryRun: true }, { requests: 10 }, { requests: 10, burst: 10, dryRun: true }],
+    [
+      { exempt: { principals: ["m/ns/a/sa/b"], condition: "true" } },
+      { requests: 10 },
+      {
+        requests: 10,
+        burst: 10,
+        exempt: [
+          { of: { kind: "principal" }, path: "spec.exempt.principals", values: ["m/ns/a/sa/b"] },
+          { of: { kind: "condition" }, path: "spec.exempt.condition", values: ["true"] },
+        ],
+      },
+    ],
+  ])("of a policy with %j that say %j", (spec, given, is) => {
+    const policy = rateLimitPolicy("p", { targetRefs: [TARGETS.route], limits: [{ name: "l", ...given }], ...spec });
+    expect(layer(rule(compiled(...world, policy)).layers, "rate-limit")?.limits).toEqual([
+      { name: "default/p/l", key: [], windowMs: 1000, onUnavailable: "share", ...is },
+    ]);
+  });
+
   it("have keys as edges read them", () => {
     const policy = rateLimitPolicy("p", {
       targetRefs: [TARGETS.route],

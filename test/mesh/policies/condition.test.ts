@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type Circumstances, condition, conditionProblem } from "../../../mesh/policies/condition.ts";
+import {
+  type Circumstances,
+  condition,
+  conditionProblem,
+  quantity,
+  quantityProblem,
+} from "../../../mesh/policies/condition.ts";
 
 const circumstances: Circumstances = {
   request: { method: "GET", path: "/cart/7", host: "shop.example", headers: { "x-tier": "gold", __proto__: "p" } },
@@ -58,5 +64,34 @@ describe("a condition in CEL", () => {
   it("asks for headers only where it mentions them", () => {
     expect(condition('request.headers["a"] == "b"').readsHeaders).toBe(true);
     expect(condition('request.path == "/"').readsHeaders).toBe(false);
+  });
+});
+
+describe("a quantity in CEL", () => {
+  it.each([
+    ["3", 3],
+    ["1.5 * 2.0", 3],
+    ['request.method == "POST" ? 10 : 1', 10 - 9],
+    ["claims.level", 3],
+    ["size(claims.groups)", 2],
+    ['int(request.headers["x-weight"])', 7],
+    ["claims.sub", NaN],
+  ])("%s", (text, expected) => {
+    expect(quantityProblem(text)).toBeUndefined();
+    const { request } = circumstances;
+    const heavy = { ...circumstances, request: { ...request, headers: { "x-weight": "7" } } };
+    expect(quantity(text).of(heavy)).toBe(expected);
+  });
+
+  it("that cannot be computed throws", () => {
+    expect(() => quantity('int(request.headers["x-weight"])').of(circumstances)).toThrow("No such key: x-weight");
+  });
+
+  it.each([
+    ["request.path", "must be a number, and is of type string"],
+    ["true", "must be a number, and is of type bool"],
+    ["1 +", "1:4 in it: Unexpected token: EOF"],
+  ])("%s is refused: %s", (text, problem) => {
+    expect(quantityProblem(text)).toBe(problem);
   });
 });

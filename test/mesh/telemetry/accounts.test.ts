@@ -84,7 +84,16 @@ function run(events: readonly Event[]) {
       for (let n = 0; n < event.count; n++) {
         begin(recorder);
         const of = labels(event.failing ? { class: "5xx", cause: "upstream-unreachable" } : {});
-        const seen = { at: now, ms: 3, attempts: 1, hedges: 0, requestBytes: 0, responseBytes: 10, degraded: false };
+        const seen = {
+          at: now,
+          ms: 3,
+          attempts: 1,
+          hedges: 0,
+          requestBytes: 0,
+          responseBytes: 10,
+          degraded: false,
+          wouldDeny: false,
+        };
         finish(recorder, { labels: of, ...seen });
         truth++;
         if (event.failing) failedTruth++;

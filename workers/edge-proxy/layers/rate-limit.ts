@@ -3,7 +3,6 @@
  * request waits for the object only when this isolate holds none, and never for long.
  */
 import { serializeList } from "structured-headers";
-import { hexOf } from "../../../mesh/hex.ts";
 import {
   arrive,
   ask,
@@ -11,7 +10,6 @@ import {
   type Holder,
   isAsking,
   isDue,
-  newHolder,
   receive,
   retryMs,
   spend,
@@ -19,68 +17,95 @@ import {
   type Standing,
   standing,
 } from "../../../mesh/policies/rate-limit-holder.ts";
-import { type Keyed, keyReader } from "../../../mesh/policies/rate-limit-key.ts";
-import { capacityOf, type RateLimit } from "../../../mesh/policies/rate-limit.ts";
+import { capacityOf, holderOf, isHolderOf } from "../../../mesh/policies/rate-limit.ts";
+import { tell } from "../findings.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
+import { type ReadyLimit, readyLimit } from "../limit.ts";
 import { remember, STATE_TIMEOUT_MS } from "../memory.ts";
 import { within } from "../within.ts";
 
 /** How often a request that waits for another's message looks for what it brought; promises are not shared. */
 const LOOK_EVERY_MS = 10;
-/** Of a key, in bytes. */
-const LONGEST_VALUES = 256;
 
 /** One limit, as it stands towards this call. */
-type Claim = { readonly limit: RateLimit; readonly bucket: string; readonly holder: Holder };
+type Claim = { readonly ready: ReadyLimit; readonly bucket: string; readonly holder: Holder; readonly cost: number };
 
-/** A limit made ready, once for all calls of its route. */
-type Ready = { readonly limit: RateLimit; readonly key: readonly ((call: Keyed) => string)[] };
-
-const readyLimit = (limit: RateLimit): Ready => ({ limit, key: limit.key.map(keyReader) });
-
-/** Every limit must admit the call. All give their tokens in one breath, or none does. */
+/** Every limit must admit the call. All give what it takes in one breath, or none does. */
 export const rateLimit: MakeLayer<"rate-limit"> = ({ limits }) => {
-  const ready = limits.map(readyLimit);
+  const enforced = limits.filter(({ dryRun }) => !dryRun).map(readyLimit);
+  const rehearsed = limits.filter(({ dryRun }) => dryRun).map(readyLimit);
   return (next) => (call) => {
-    const claims: Claim[] = [];
-    for (const one of ready) {
-      const bucket = bucketName(one, call);
-      if (typeof bucket !== "string") return afterNaming(next, call, ready);
-      claims.push(claim(call, one.limit, bucket));
-    }
+    for (const one of rehearsed) rehearse(call, one);
+    const claims = claimsOf(call, enforced);
     // Nearly every call finds its tokens in this isolate, and then nothing here waits.
-    return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
+    if (!(claims instanceof Promise) && take(call, claims) === undefined) return next(call);
+    return afterWaiting(next, call, claims);
   };
 };
 
-async function afterNaming(next: Handler, call: Call, ready: readonly Ready[]): Promise<Response> {
-  const buckets = await Promise.all(ready.map(async (one) => bucketName(one, call)));
-  const claims = ready.map(({ limit }, index) => claim(call, limit, buckets[index]!));
-  return take(call, claims) === undefined ? next(call) : afterWaiting(next, call, claims);
+async function afterWaiting(
+  next: Handler,
+  call: Call,
+  claims: readonly Claim[] | Promise<readonly Claim[]>,
+): Promise<Response> {
+  await admission(call, await claims);
+  return next(call);
 }
 
-/** Counts the call as demand, whether or not it will be admitted. */
-function claim({ outside: { memory, now } }: Call, limit: RateLimit, bucket: string): Claim {
-  const holder =
-    memory.holders.get(bucket) ?? remember(memory.holders, bucket, newHolder(`${memory.id}.${++memory.seq}`, now()));
-  arrive(holder, 1, now());
-  return { limit, bucket, holder };
+/** Counts the call as demand of each limit that it takes something of, whether or not it will be admitted. */
+function claimsOf(call: Call, limits: readonly ReadyLimit[]): readonly Claim[] | Promise<readonly Claim[]> {
+  const claims: Claim[] = [];
+  for (let index = 0; index < limits.length; index++) {
+    const ready = limits[index]!;
+    const cost = ready.isExempt(call) ? 0 : ready.costOf(call);
+    if (cost === 0) continue;
+    const bucket = ready.bucketOf(call);
+    // Those that are made stand.
+    if (typeof bucket !== "string") return afterNaming(call, claims, limits.slice(index));
+    claims.push(claim(call, ready, bucket, cost));
+  }
+  return claims;
 }
 
-/** Takes a token of each limit if all have one in hand; otherwise none, and tells which has not. */
-function take(call: Call, claims: readonly Claim[]): { readonly claim: Claim; readonly found: Standing } | undefined {
+async function afterNaming(
+  call: Call,
+  made: readonly Claim[],
+  [ready, ...others]: readonly ReadyLimit[],
+): Promise<readonly Claim[]> {
+  if (!ready) return made;
+  const mine = claim(call, ready, await ready.bucketOf(call), ready.costOf(call));
+  return [...made, mine, ...(await claimsOf(call, others))];
+}
+
+function claim({ outside: { memory, now } }: Call, ready: ReadyLimit, bucket: string, cost: number): Claim {
+  let holder = memory.holders.get(bucket);
+  if (!holder || !isHolderOf(holder, ready.limit))
+    holder = remember(memory.holders, bucket, holderOf(`${memory.id}.${++memory.seq}`, ready.limit, now()));
+  if (isPossible(cost, ready)) arrive(holder, cost, now());
+  return { ready, bucket, holder, cost };
+}
+
+/** A call that takes more than there ever is, or nobody knows how much, is no demand that could be met. */
+const isPossible = (cost: number, { limit }: ReadyLimit): boolean => cost <= limit.burst;
+
+type Lacking = { readonly claim: Claim; readonly found: Exclude<Standing, "tokens" | "credit"> | "never" };
+
+/** Takes of each limit what the call costs if all have it in hand; otherwise nothing, and tells which has not. */
+function take(call: Call, claims: readonly Claim[]): Lacking | undefined {
   const now = call.outside.now();
   for (const one of claims) {
-    const found = standing(one.holder, 1, now);
+    if (!isPossible(one.cost, one.ready)) return { claim: one, found: "never" };
+    const found = standing(one.holder, one.cost, now);
     if (found !== "tokens" && found !== "credit") return { claim: one, found };
   }
-  for (const { holder } of claims) spend(holder, 1, standing(holder, 1, now) === "tokens" ? "tokens" : "credit");
+  for (const { holder, cost } of claims)
+    spend(holder, cost, standing(holder, cost, now) === "tokens" ? "tokens" : "credit");
   for (const one of claims) if (isDue(one.holder, now)) call.outside.later(refresh(call, one));
   return undefined;
 }
 
-/** Waits until every limit has a token in hand. Throws Denied when one has none to give. */
-async function afterWaiting(next: Handler, call: Call, claims: readonly Claim[]): Promise<Response> {
+/** Waits until every limit has in hand what the call takes. Throws Denied when one has none to give. */
+async function admission(call: Call, claims: readonly Claim[]): Promise<void> {
   const { later, now } = call.outside;
   const until = now() + STATE_TIMEOUT_MS;
   /** Those whose object is away and whose policy lets the call pass nevertheless. */
@@ -90,23 +115,48 @@ async function afterWaiting(next: Handler, call: Call, claims: readonly Claim[])
       call,
       claims.filter((one) => !standIns.has(one)),
     );
-    if (!lacking) return next(call);
+    if (!lacking) return;
     const { claim: one, found } = lacking;
-    const { holder } = one;
+    const { holder, cost } = one;
     const at = now();
+    if (found === "never") throw new Denied({ cause: Number.isNaN(cost) ? "length-required" : "limit-too-small" });
     if (found === "away" || (found === "wait" && at >= until)) {
       if (at >= holder.askAt && !isAsking(holder, at)) later(refresh(call, one));
       standIn(call, one);
       standIns.add(one);
     } else if (found === "wait") {
-      holder.waiting++;
+      holder.waiting += cost;
       if (isAsking(holder, at)) await settled(call, holder, until);
       else await refresh(call, one);
     } else {
       holder.denied++;
       if (isDue(holder, at)) later(refresh(call, one));
-      throw refusal(call, one, retryMs(holder, 1, at));
+      throw refusal(call, one, retryMs(holder, cost, at));
     }
+  }
+}
+
+/** Counts as the limit would, beside the call: nobody waits for one that refuses nobody. */
+function rehearse(call: Call, ready: ReadyLimit): void {
+  // What the limit would say on the answer is said on a copy.
+  const copy: Call = { ...call, onAnswer: undefined };
+  const claims = claimsOf(copy, [ready]);
+  if (!(claims instanceof Promise) && take(copy, claims) === undefined) return;
+  call.outside.later(rehearsal(call, copy, ready, claims));
+}
+
+async function rehearsal(
+  call: Call,
+  copy: Call,
+  { limit: { name } }: ReadyLimit,
+  claims: readonly Claim[] | Promise<readonly Claim[]>,
+): Promise<void> {
+  try {
+    await admission(copy, await claims);
+  } catch (error) {
+    if (!(error instanceof Denied)) throw error;
+    call.wouldDeny = true;
+    tell(call, "rateLimit", `would-deny ${name}`, { effect: "would-deny", cause: error.denial.cause, limit: name });
   }
 }
 
@@ -117,12 +167,10 @@ async function settled({ outside: { now } }: Call, holder: Holder, until: number
 }
 
 /** One message to the object. Never fails: no reply in time is an answer as well. */
-async function refresh(call: Call, { limit, bucket, holder }: Claim): Promise<void> {
+async function refresh(call: Call, { ready, bucket, holder }: Claim): Promise<void> {
   const { heard, now, random, rateLimit: object } = call.outside;
-  const { requests, windowMs, burst } = limit;
   const message = ask(holder, now());
-  const asking = async () =>
-    object(bucket).lease({ ...message, epoch: call.pinned.epoch, limit: { requests, windowMs, burst } });
+  const asking = async () => object(bucket).lease({ ...message, epoch: call.pinned.epoch, limit: ready.terms });
   const reply = await within(asking(), holder.askingUntil - now()).catch(() => undefined);
   if (reply) heard(reply.epoch);
   if (reply) receive(holder, message.seq, reply, now(), random());
@@ -131,16 +179,16 @@ async function refresh(call: Call, { limit, bucket, holder }: Claim): Promise<vo
 
 /** What the policy says to do while the object cannot be asked. Throws Denied, or lets the call pass. */
 function standIn(call: Call, one: Claim): void {
-  const { limit, holder } = one;
+  const { ready, holder, cost } = one;
   const now = call.outside.now();
   call.standIn = "rate-limit";
-  switch (limit.onUnavailable) {
+  switch (ready.limit.onUnavailable) {
     case "allow":
       return;
     case "deny":
       throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now) });
     case "share": {
-      const retryAfterMs = spendShare(holder, capacityOf(limit), 1, now);
+      const retryAfterMs = spendShare(holder, capacityOf(ready.limit), cost, now);
       if (retryAfterMs > 0) throw refusal(call, one, retryAfterMs);
     }
   }
@@ -150,9 +198,9 @@ function standIn(call: Call, one: Claim): void {
  * Says what the limit is and when to come back (draft-ietf-httpapi-ratelimit-headers-10), each caller a little later than the
  * one before, so that they do not all come at once: `Retry-After` is never earlier than the reset.
  */
-function refusal(call: Call, { limit }: Claim, waitMs: number): Denied {
-  const { requests, windowMs } = limit;
-  const violated = limit.name.slice(limit.name.lastIndexOf("/") + 1);
+function refusal(call: Call, { ready }: Claim, waitMs: number): Denied {
+  const { name, requests, windowMs } = ready.limit;
+  const violated = name.slice(name.lastIndexOf("/") + 1);
   const seconds = Math.max(1, Math.ceil(windowMs / 1000));
   const quota = Math.ceil((requests * 1000 * seconds) / windowMs);
   const before = call.onAnswer;
@@ -167,22 +215,3 @@ function refusal(call: Call, { limit }: Claim, waitMs: number): Denied {
 
 const listOf = (name: string, parameters: Readonly<Record<string, number>>): string =>
   serializeList([[name, new Map(Object.entries(parameters))]]);
-
-/**
- * Names the object. The values are joined as JSON, so that no two lists of them give one name. Callers choose header
- * values, so long ones are replaced by a hash for which they cannot make up a second preimage.
- */
-function bucketName({ limit: { name }, key }: Ready, call: Call): string | Promise<string> {
-  const values = JSON.stringify(key.map((read) => read(call)));
-  // Three bytes a code unit at most: nearly every name is short enough without being encoded.
-  if (values.length * 3 <= LONGEST_VALUES) return `${name}/${values}`;
-  const bytes = encoder.encode(values);
-  return bytes.length <= LONGEST_VALUES ? `${name}/${values}` : hashed(name, bytes);
-}
-
-async function hashed(name: string, values: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", values));
-  return `${name}/sha256:${hexOf(hash)}`;
-}
-
-const encoder = new TextEncoder();
