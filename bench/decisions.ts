@@ -1,4 +1,4 @@
-/** What mesh/ costs by itself, in this process: matching, compiling, and starting on a snapshot. */
+/** What mesh/ costs by itself, in this process: compiling, and starting on a snapshot. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { writeFile, mkdtemp, rm } from "node:fs/promises";
@@ -8,78 +8,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { serialize } from "node:v8";
 import { compile } from "../mesh/compile/compile.ts";
-import { readManifest } from "../mesh/manifest.ts";
-import { type Matcher, matcher, matchHost, type Subject } from "../mesh/match.ts";
 import { cutUp, type Published } from "../mesh/published.ts";
-import { adopt } from "../mesh/shard/read.ts";
 import type { Benchmark } from "./benchmark.ts";
-import { requestOf, resourcesOf, tablesOf } from "./routes.ts";
+import { resourcesOf } from "./routes.ts";
 import { ratioRow, type Row, valueRow } from "./row.ts";
 import { compare, inPairs, interquartileRange, median } from "./statistics.ts";
 
-const MATCHES_PER_RUN = 200_000;
-const MATCH_PAIRS = 31;
-/** Traffic does not go to all routes at once; so many of them, evenly spread, have requests. */
-const BUSY_ROUTES = 1000;
 const ACTIVATIONS = 5;
 const HOSTS_SERVED = 100;
 const COMPILATIONS = 3;
-
-type Matching = () => Promise<number>;
-
-/** Finds whether a route takes a GET of the path at the host. */
-type Finder = (host: string, path: string) => unknown;
-
-/** Nanoseconds a match, over requests for the routes of these numbers in turn. */
-function matching(find: Finder, routes: readonly number[], matches = MATCHES_PER_RUN): Matching {
-  const requests = routes.map(requestOf);
-  return async () => {
-    let found = 0;
-    const began = performance.now();
-    for (let n = 0; n < matches; n++) {
-      const { host, path } = requests[n % requests.length]!; // within it by the remainder
-      if (find(host, path)) found++;
-    }
-    const ns = ((performance.now() - began) * 1e6) / matches;
-    if (found !== matches) throw new Error(`${matches - found} requests found no route`);
-    return ns;
-  };
-}
-
-/** The edge's, with all shards resident. */
-function ours(routes: number): Finder {
-  const { shards, manifest } = cutUp(tablesOf(routes));
-  const ready: Matcher = matcher(readManifest(manifest(shards.map(() => "0".repeat(64)))));
-  shards.forEach((bytes, number) => {
-    ready.shards[number] = adopt(bytes);
-  });
-  const none = () => null;
-  return (host, path) => {
-    const subject: Subject = { method: "GET", path, header: none, query: none };
-    const match = matchHost(ready, 80, host, subject);
-    return match !== undefined && "rule" in match;
-  };
-}
-
-const spread = (routes: number): number[] =>
-  Array.from({ length: Math.min(routes, BUSY_ROUTES) }, (_, n) =>
-    Math.floor((n * routes) / Math.min(routes, BUSY_ROUTES)),
-  );
-
-async function match(): Promise<Row[]> {
-  const unit = "ns";
-  const [ten, tenThousand, hundredThousand] = [10, 10_000, 100_000].map(ours);
-  if (!ten || !tenThousand || !hundredThousand) return [];
-  const few = matching(ten, spread(10));
-  const many = compare(await inPairs(MATCH_PAIRS, few, matching(tenThousand, spread(10_000))));
-  const most = compare(await inPairs(MATCH_PAIRS, few, matching(hundredThousand, spread(100_000))));
-  const ends = compare(await inPairs(MATCH_PAIRS, matching(hundredThousand, [0]), matching(hundredThousand, [99_999])));
-  return [
-    ratioRow({ name: "match, 10,000 routes / 10", unit }, many),
-    ratioRow({ name: "match, 100,000 routes / 10", unit }, most, { atMost: 3 }),
-    ratioRow({ name: "match in 100,000, last route / first", unit }, ends, { atMost: 1.2 }),
-  ];
-}
 
 async function activation(): Promise<Row[]> {
   const dir = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
@@ -157,7 +94,6 @@ async function compilation(): Promise<Row[]> {
 }
 
 export const DECISIONS: readonly Benchmark[] = [
-  { name: "match", run: match },
   { name: "activation", run: activation },
   { name: "compile", run: compilation },
 ];

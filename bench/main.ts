@@ -3,12 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import type { Benchmark, Context } from "./benchmark.ts";
 import { DECISIONS } from "./decisions.ts";
+import { MATCHING } from "./matching.ts";
 import { type Row, table } from "./row.ts";
 import { SIZE } from "./size.ts";
 import { stage, type Stage } from "./stage.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-const BENCHMARKS = [...SIZE, ...DECISIONS, ...TRAFFIC];
+const BENCHMARKS = [...SIZE, ...MATCHING, ...DECISIONS, ...TRAFFIC];
 const PAIRS = 9;
 const QUICK_PAIRS = 3;
 

@@ -7,10 +7,13 @@ import { type Candidate, EMPTY_SNAPSHOT, type RouteTable, type Snapshot } from "
 export const RULES = 16;
 const BACKENDS = 100;
 
+/** The n-th rule's path. */
+export const prefixOf = (n: number): string => `/api/v1/orders-${n % RULES}`;
+
 /** The n-th rule: which host it belongs to, and a path that it matches. */
 export const requestOf = (n: number): { readonly host: string; readonly path: string } => ({
   host: `shop-${Math.floor(n / RULES)}.bench.test`,
-  path: `/api/v1/orders-${n % RULES}/8/items`,
+  path: `${prefixOf(n)}/8/items`,
 });
 
 /** The rule that gets the load. */
@@ -38,16 +41,36 @@ export function tablesOf(routes: number): Snapshot {
   const hosts: Record<string, RouteTable> = {};
   for (let first = 0; first < routes; first += RULES) {
     const prefix: Record<string, Candidate[]> = {};
-    for (let n = first; n < Math.min(routes, first + RULES); n++) prefix[`/api/v1/orders-${n % RULES}`] = [{ rule: n }];
+    for (let n = first; n < Math.min(routes, first + RULES); n++) prefix[prefixOf(n)] = [{ rule: n }];
     hosts[requestOf(first).host] = { exact: {}, prefix };
   }
-  const rules = Array.from({ length: routes }, (_, n) => ({ route: "", rule: String(n), layers: [], backends: [] }));
-  return {
-    ...EMPTY_SNAPSHOT,
-    listeners: [{ gateways: ["bench/edge"], port: 80, hostname: "*.bench.test", hosts }],
-    rules,
-  };
+  return snapshotOf(hosts, routes);
 }
+
+const HEADER = "x-tenant";
+
+/** Rules of one path that only the value of one header tells apart. */
+export function headerTableOf(rules: number): Snapshot {
+  const candidates = Array.from({ length: rules }, (_, rule): Candidate => ({
+    rule,
+    headers: [{ name: HEADER, value: tenantOf(rule) }],
+  }));
+  return snapshotOf({ [requestOf(0).host]: { exact: {}, prefix: { [prefixOf(0)]: candidates } } }, rules);
+}
+
+export const headerRequestOf = (
+  n: number,
+): ReturnType<typeof requestOf> & {
+  readonly headers: Readonly<Record<string, string>>;
+} => ({ ...requestOf(0), headers: { [HEADER]: tenantOf(n) } });
+
+const tenantOf = (n: number): string => `tenant-${n}`;
+
+const snapshotOf = (hosts: Readonly<Record<string, RouteTable>>, rules: number): Snapshot => ({
+  ...EMPTY_SNAPSHOT,
+  listeners: [{ gateways: ["bench/edge"], port: 80, hostname: "*.bench.test", hosts }],
+  rules: Array.from({ length: rules }, (_, n) => ({ route: "", rule: String(n), layers: [], backends: [] })),
+});
 
 const gateway = `\
 apiVersion: gateway.networking.k8s.io/v1

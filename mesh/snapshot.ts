@@ -21,7 +21,7 @@ import type { Balance } from "./policies/balance.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
 /** Raised when an older edge could misread a newer snapshot; such an edge refuses it and keeps its own. */
-export const SNAPSHOT_FORMAT = 2;
+export const SNAPSHOT_FORMAT = 3;
 
 export type Snapshot = {
   readonly format: typeof SNAPSHOT_FORMAT;

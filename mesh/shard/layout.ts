@@ -26,6 +26,16 @@ export const SECTIONS = {
   places: 5,
   /** Number + 1 of a place, by hash of table and path; 0 is free. */
   placeSlots: 1,
+  /** First candidate of a long list, begin of its keys. */
+  lists: 2,
+  /** Number in KEY_KINDS, text of the name, length of the longest value. */
+  keys: 3,
+  /** Key, text of the value, begin of the members that ask for it. */
+  values: 3,
+  /** Number + 1 of a value, by hash of key and text; 0 is free. */
+  valueSlots: 1,
+  /** Candidates, in the order of their list. */
+  members: 1,
   /** Rule, text + 1 of the method, pattern + 1 of the path, begin of its header conditions, of its query conditions. */
   candidates: 5,
   /** Text of the name, text of the value, pattern + 1. */

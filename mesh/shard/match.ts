@@ -5,8 +5,9 @@
  */
 import type { Backend, Rule } from "../snapshot.ts";
 import { EMPTY_HASH, hashUnit } from "./hash.ts";
+import { KEY_KINDS, TRIED } from "./keys.ts";
 import { SECTIONS } from "./layout.ts";
-import { backendsOf, patternAt, placeAt, ruleAt, type Shard, textAt } from "./read.ts";
+import { backendsOf, patternAt, placeAt, ruleAt, type Shard, textAt, valueAt } from "./read.ts";
 
 /** What matching reads of a request. Headers and query are asked for only when a candidate needs them. */
 export type Subject = {
@@ -89,8 +90,34 @@ function follow(shard: Shard, table: number, path: string): number {
 const SLASH = 47;
 
 function firstThatFits(shard: Shard, begin: number, end: number, subject: Subject): number {
+  const list = end - begin > TRIED ? shard.listNumbers.get(begin) : undefined;
+  if (list !== undefined) return firstByKey(shard, list, end, subject);
   for (let candidate = begin; candidate < end; candidate++) if (fits(shard, candidate, subject)) return candidate;
   return -1;
+}
+
+/** Each key has its members in the order of the list, so that the first of the list is the least of each key's first. */
+function firstByKey(shard: Shard, list: number, end: number, subject: Subject): number {
+  const { lists, values, members } = shard;
+  let first = end;
+  const lastKey = lists[(list + 1) * SECTIONS.lists + 1]!;
+  for (let key = lists[list * SECTIONS.lists + 1]!; key < lastKey; key++) {
+    const given = readBy(shard, key, subject);
+    const value = given === null ? -1 : valueAt(shard, key, given);
+    if (value === -1) continue;
+    const last = values[(value + 1) * SECTIONS.values + 2]!;
+    for (let at = values[value * SECTIONS.values + 2]!; at < last && members[at]! < first; at++)
+      if (fits(shard, members[at]!, subject)) first = members[at]!;
+  }
+  return first === end ? -1 : first;
+}
+
+function readBy(shard: Shard, key: number, subject: Subject): string | null {
+  const at = key * SECTIONS.keys;
+  const kind = KEY_KINDS[shard.keys[at]!];
+  if (kind === "none") return "";
+  const name = textAt(shard, shard.keys[at + 1]!);
+  return kind === "header" ? subject.header(name) : subject.query(name);
 }
 
 function fits(shard: Shard, candidate: number, subject: Subject): boolean {

@@ -7,7 +7,8 @@ import { type Pattern, pattern } from "../pattern.ts";
 import { checkBackends } from "../backend-check.ts";
 import { checkLayers } from "../policy-check.ts";
 import { type Backend, type Policy, type Rule, SNAPSHOT_FORMAT, type WeightedBackend } from "../snapshot.ts";
-import { spread } from "./hash.ts";
+import { hashText, spread } from "./hash.ts";
+import { KEY_KINDS } from "./keys.ts";
 import { HEAD_WORDS, MAGIC, type Section, SECTION_NAMES, SECTIONS } from "./layout.ts";
 import { isText, textFrom } from "./text.ts";
 
@@ -16,6 +17,8 @@ export type Shard = { readonly [S in Section]: Uint32Array } & {
   readonly text: Uint8Array;
   /** By text of the scope. */
   readonly scopeNumbers: ReadonlyMap<string, number>;
+  /** The record in `lists` of a list that has keys, by its first candidate. */
+  readonly listNumbers: ReadonlyMap<number, number>;
   /** Where a match notes the places that it passes: as many as the longest path has characters, and one. */
   readonly trail: Uint32Array;
   readonly made: {
@@ -38,12 +41,19 @@ export function adopt(bytes: Uint8Array): Shard {
     scopeNumbers: new Map(
       Array.from(sections.scopes, (at, number) => [textFrom(rangeOf(text, sections.texts, at)), number] as const),
     ),
+    listNumbers: listNumbersOf(sections),
     trail: new Uint32Array(sections.tables.reduce((longest, one) => Math.max(longest, one), 0) + 1),
     made: { texts: [], patterns: [], stacks: [], rules: [], backends: undefined },
   };
   // Each is needed as soon as a path comes near it, and only compiling one tells that this edge can.
   for (let at = 0; at < shard.patterns.length; at++) patternAt(shard, at);
   return shard;
+}
+
+function listNumbersOf({ lists }: Sections): ReadonlyMap<number, number> {
+  const numbers = new Map<number, number>();
+  for (let list = 0; list < lists.length / SECTIONS.lists - 1; list++) numbers.set(lists[list * SECTIONS.lists]!, list);
+  return numbers;
 }
 
 type Sections = Pick<Shard, Section | "text">;
@@ -70,6 +80,11 @@ function sectionsOf(bytes: Uint8Array): Sections {
     tables: found.tables,
     places: found.places,
     placeSlots: found.placeSlots,
+    lists: found.lists,
+    keys: found.keys,
+    values: found.values,
+    valueSlots: found.valueSlots,
+    members: found.members,
     candidates: found.candidates,
     conditions: found.conditions,
     patterns: found.patterns,
@@ -84,9 +99,16 @@ function sectionsOf(bytes: Uint8Array): Sections {
 /** Each field of each record once: in numbers, a shard is nothing but references and ranges. */
 function verify(sections: Sections): void {
   const { texts, entrySlots, placeSlots, places, candidates, rules, shares, conditions, patterns } = sections;
+  const { lists, keys, values, valueSlots, members } = sections;
   const count = (section: Section): number => sections[section].length / SECTIONS[section];
-  const closed = { places: count("places") - 1, candidates: count("candidates") - 1, rules: count("rules") - 1 };
-  check(Math.min(closed.places, closed.candidates, closed.rules) >= 0, "the end of a section");
+  const closed = {
+    places: count("places") - 1,
+    lists: count("lists") - 1,
+    values: count("values") - 1,
+    candidates: count("candidates") - 1,
+    rules: count("rules") - 1,
+  };
+  check(Math.min(...Object.values(closed)) >= 0, "the end of a section");
 
   ascends(texts, 1, 0, 0, sections.text.length, "texts");
   for (const section of ["scopes", "patterns", "stacks", "backends"] as const)
@@ -102,6 +124,17 @@ function verify(sections: Sections): void {
   below(owned, SECTIONS.places, 0, count("tables"), "places");
   below(owned, SECTIONS.places, 1, texts.length, "places");
   ascends(places, SECTIONS.places, 2, 4, closed.candidates, "places");
+
+  ascends(lists, SECTIONS.lists, 0, 0, closed.candidates, "lists");
+  ascends(lists, SECTIONS.lists, 1, 1, count("keys"), "lists");
+  below(keys, SECTIONS.keys, 0, KEY_KINDS.length, "keys");
+  below(keys, SECTIONS.keys, 1, texts.length, "keys");
+  const valued = values.subarray(0, closed.values * SECTIONS.values);
+  below(valued, SECTIONS.values, 0, count("keys"), "values");
+  below(valued, SECTIONS.values, 1, texts.length, "values");
+  ascends(values, SECTIONS.values, 2, 2, members.length, "values");
+  areSlots(valueSlots, closed.values, "valueSlots");
+  below(members, 1, 0, closed.candidates, "members");
 
   const tried = candidates.subarray(0, closed.candidates * SECTIONS.candidates);
   below(tried, SECTIONS.candidates, 0, closed.rules, "candidates");
@@ -169,6 +202,13 @@ export function tableAt(shard: Shard, scope: string, name: string, hash: number)
 export const placeAt = (shard: Shard, table: number, hash: number, path: string, length: number): number =>
   find(shard, shard.places, SECTIONS.places, shard.placeSlots, table, hash, path, length);
 
+/** The members of a key that ask for the value, or -1: a record of `values`. */
+export function valueAt(shard: Shard, key: number, value: string): number {
+  // Of a caller's endless value no more is read than could be asked for.
+  if (value.length > shard.keys[key * SECTIONS.keys + 2]!) return -1;
+  return find(shard, shard.values, SECTIONS.values, shard.valueSlots, key, hashText(value), value, value.length);
+}
+
 /** Of records that begin with an owner and a text, the one with this owner and the first `length` units of `given`, or -1. */
 function find(
   { text, texts }: Shard,
@@ -198,14 +238,14 @@ export const textAt = (shard: Shard, at: number): string =>
   (shard.made.texts[at] ??= textFrom(rangeOf(shard.text, shard.texts, at)));
 
 /** What is made of it is kept, so that the text need not be. */
-const valueAt = (shard: Shard, at: number): unknown => JSON.parse(textFrom(rangeOf(shard.text, shard.texts, at)));
+const jsonAt = (shard: Shard, at: number): unknown => JSON.parse(textFrom(rangeOf(shard.text, shard.texts, at)));
 
 export const patternAt = (shard: Shard, at: number): Pattern =>
   (shard.made.patterns[at] ??= pattern(textAt(shard, shard.patterns[at]!)));
 
 /** The shard's own: what rules and policies of a shard name by index stands here. Throws where this edge cannot carry one out. */
 export const backendsOf = (shard: Shard): readonly Backend[] =>
-  (shard.made.backends ??= checkBackends(Array.from(shard.backends, (at) => valueAt(shard, at))));
+  (shard.made.backends ??= checkBackends(Array.from(shard.backends, (at) => jsonAt(shard, at))));
 
 /** Throws an Error where this edge cannot carry out what the rule asks for. */
 export const ruleAt = (shard: Shard, at: number): Rule => (shard.made.rules[at] ??= makeRule(shard, at));
@@ -224,4 +264,4 @@ function makeRule(shard: Shard, at: number): Rule {
 
 /** One list for all rules that have it. */
 const stackAt = (shard: Shard, at: number): readonly Policy[] =>
-  (shard.made.stacks[at] ??= checkLayers(valueAt(shard, shard.stacks[at]!), shard.backends.length));
+  (shard.made.stacks[at] ??= checkLayers(jsonAt(shard, shard.stacks[at]!), shard.backends.length));

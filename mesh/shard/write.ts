@@ -11,6 +11,7 @@ import {
 } from "../snapshot.ts";
 import { fill, hashText, slotsFor, spread } from "./hash.ts";
 import { HEAD_WORDS, MAGIC, type Section, SECTION_NAMES, SECTIONS } from "./layout.ts";
+import { KEY_KINDS, keysOf } from "./keys.ts";
 import { textBytes } from "./text.ts";
 
 export class ShardWriter {
@@ -19,9 +20,10 @@ export class ShardWriter {
     Section,
     number[]
   >;
-  /** Of entries and of places, in their order. */
+  /** Of entries, of places and of values, in their order. */
   readonly #hashes: number[] = [];
   readonly #pathHashes: number[] = [];
+  readonly #valueHashes: number[] = [];
   readonly #bytes: number[] = [];
   readonly #texts = new Map<string, number>();
   readonly #scopes = new Map<string, number>();
@@ -46,15 +48,18 @@ export class ShardWriter {
   }
 
   finish(): Uint8Array {
-    const { entries, places, candidates, conditions, rules, shares } = this.#sections;
+    const { entries, places, lists, keys, values, members, candidates, conditions, rules, shares } = this.#sections;
     const entrySlots = slots(entries, SECTIONS.entries, this.#hashes);
     const placeSlots = slots(places, SECTIONS.places, this.#pathHashes);
+    const valueSlots = slots(values, SECTIONS.values, this.#valueHashes);
     const candidateCount = candidates.length / SECTIONS.candidates;
     const conditionCount = conditions.length / SECTIONS.conditions;
     places.push(0, 0, candidateCount, candidateCount, candidateCount);
+    lists.push(candidateCount, keys.length / SECTIONS.keys);
+    values.push(0, 0, members.length);
     candidates.push(0, 0, 0, conditionCount, conditionCount);
     rules.push(0, 0, 0, shares.length / SECTIONS.shares);
-    return joined({ ...this.#sections, entrySlots, placeSlots }, this.#bytes);
+    return joined({ ...this.#sections, entrySlots, placeSlots, valueSlots }, this.#bytes);
   }
 
   #table(table: RouteTable): number {
@@ -67,13 +72,31 @@ export class ShardWriter {
     for (const path of paths) {
       const begins = [exact, regex, prefix].map((one) => {
         const begin = this.#sections.candidates.length / SECTIONS.candidates;
-        if (Object.hasOwn(one, path)) for (const candidate of one[path]!) this.#candidate(candidate);
+        if (Object.hasOwn(one, path)) this.#list(begin, one[path]!);
         return begin;
       });
       this.#sections.places.push(index, this.#text(path), ...begins);
       this.#pathHashes.push(hashText(path));
     }
     return index;
+  }
+
+  #list(begin: number, list: readonly Candidate[]): void {
+    for (const candidate of list) this.#candidate(candidate);
+    const cut = keysOf(list);
+    if (cut.length === 0) return;
+    const { lists, keys, values, members } = this.#sections;
+    lists.push(begin, keys.length / SECTIONS.keys);
+    for (const { by, name, values: places } of cut) {
+      const key = keys.length / SECTIONS.keys;
+      const longest = [...places.keys()].reduce((most, { length }) => Math.max(most, length), 0);
+      keys.push(KEY_KINDS.indexOf(by), this.#text(name), longest);
+      for (const [value, at] of places) {
+        values.push(key, this.#text(value), members.length);
+        this.#valueHashes.push(hashText(value));
+        for (const place of at) members.push(begin + place);
+      }
+    }
   }
 
   #candidate({ rule, method, path, headers = [], query = [] }: Candidate): void {

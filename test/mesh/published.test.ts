@@ -25,6 +25,19 @@ const { snapshot } = compile(
       targetRefs: [target],
       limits: [{ name: "l", requests: 1, key: [{ type: "Header", name: "a" }] }],
     }),
+    ...["one", "two", "three"].map((name) =>
+      route(name, {
+        parentRefs: [{ name: "front" }],
+        rules: [
+          {
+            matches: Array.from({ length: 8 }, (_, n) => ({
+              path: { type: "PathPrefix", value: "/a" },
+              headers: [{ name: "a", value: n === 7 ? "b" : `${name}${n}` }],
+            })),
+          },
+        ],
+      }),
+    ),
     route("shop", {
       parentRefs: [{ name: "front" }],
       rules: [
@@ -129,7 +142,7 @@ describe("bytes that are no manifest are refused", () => {
   it.each<[string, Uint8Array, string]>([
     ["none", new Uint8Array(), "a manifest's head"],
     ["of JSON", new TextEncoder().encode('{"format":1,"listeners":[],"services":{}}'), "a manifest's first word"],
-    ["of another format", copyWith(manifest, 1, 3), "format 3, this edge reads 2"],
+    ["of another format", copyWith(manifest, 1, 9), "format 9, this edge reads 3"],
     ["with a byte more", new Uint8Array([...manifest, 0]), "a manifest's length"],
     ["of a shard", shard, "a manifest's first word"],
   ])("%s", (_, bytes, reason) => {

@@ -1,8 +1,10 @@
 /** Generated listeners, routes and requests, small enough that they meet each other often. */
 import fc from "fast-check";
 import type { Resource } from "../../mesh/resources/resource.ts";
-import type { LinearListener, LinearRoute } from "./linear-match.ts";
+import type { LinearListener, LinearRequest, LinearRoute } from "./linear-match.ts";
 import { GATEWAY_API } from "./resources.ts";
+
+export type Tables = { readonly listeners: readonly LinearListener[]; readonly routes: readonly LinearRoute[] };
 
 /** As stored, unread: the generated cases are valid by construction. */
 export function resourcesOf(listeners: readonly LinearListener[], routes: readonly LinearRoute[]): Resource[] {
@@ -102,7 +104,7 @@ const routes = (all: readonly LinearListener[]) =>
     ),
     { minLength: 2, maxLength: 6 },
   );
-export const request = fc.record({
+export const request: fc.Arbitrary<LinearRequest> = fc.record({
   port,
   host: fc.oneof(host, fc.constantFrom("x", "other", "")),
   method,
@@ -114,6 +116,54 @@ const distinct = (all: readonly LinearRoute[]) => [
   ...new Map(all.map((one) => [`${one.namespace}/${one.name}`, one])).values(),
 ];
 
-export const listenersAndRoutes = listeners.chain((all) =>
+export const listenersAndRoutes: fc.Arbitrary<Tables> = listeners.chain((all) =>
   fc.record({ listeners: fc.constant(all), routes: routes(all).map(distinct) }),
 );
+
+const CROWDED = ["/", "/a"];
+/** Enough for a list to be cut up by them, few enough to be asked for. */
+const many = fc.nat(11).map(String);
+const crowdedConditions = (...names: string[]) =>
+  fc.uniqueArray(
+    fc.oneof(
+      { weight: 8, arbitrary: fc.record({ name: fc.constantFrom(...names), value: many }) },
+      fc.record({ type: byPattern, name: fc.constantFrom(...names), value: fc.constantFrom("[1-5]", "1.*") }),
+      fc.record({ name: fc.constantFrom(...names), value: fc.constant("ü") }),
+    ),
+    { maxLength: 2, selector: (one) => one.name },
+  );
+const crowdedMatch = fc.record(
+  {
+    path: fc.oneof(
+      { weight: 4, arbitrary: fc.constant({ type: "PathPrefix" as const, value: "/a" }) },
+      fc.record({ type: exactly, value: fc.constantFrom(...CROWDED) }),
+      fc.record({ type: byPattern, value: fc.constant("/[ab]+") }),
+    ),
+    method,
+    headers: crowdedConditions("x", "y"),
+    queryParams: crowdedConditions("q"),
+  },
+  { requiredKeys: ["path", "headers", "queryParams"] },
+);
+
+/** Long lists of rules on few paths, told apart by headers and queries. */
+export const crowded = fc.record<Tables>({
+  listeners: fc.constant<LinearListener[]>([{ name: "l0", port: 80 }]),
+  routes: fc.array(fc.array(crowdedMatch, { minLength: 4, maxLength: 8 }), { minLength: 4, maxLength: 10 }).map((all) =>
+    all.map((matches, index): LinearRoute => ({
+      namespace: "a",
+      name: name("r")(matches, index),
+      hostnames: [],
+      rules: matches.map((one) => ({ matches: [one] })),
+    })),
+  ),
+});
+const anyOf = fc.oneof({ weight: 8, arbitrary: many }, fc.constantFrom("", "ü", "none of them"));
+export const crowdedRequest: fc.Arbitrary<LinearRequest> = fc.record({
+  port: fc.constant(80),
+  host: fc.constant("any"),
+  method,
+  path: fc.constantFrom(...CROWDED, "/b"),
+  headers: fc.record({ x: anyOf, y: anyOf }, { requiredKeys: [] }),
+  query: fc.record({ q: anyOf }, { requiredKeys: [] }),
+});
