@@ -19,8 +19,8 @@ export type BucketRequest = LeaseRequest & {
   readonly limit: Limit;
 };
 
-/** The lease, and the newest configuration epoch that any isolate has named. */
-export type BucketReply = LeaseReply & { readonly epoch: number };
+/** The lease, the newest configuration epoch that any isolate has named, and what is left to lend. */
+export type BucketReply = LeaseReply & { readonly epoch: number; readonly level: number };
 
 type Stored = { readonly reserve: Reserve; readonly limit: Limit; readonly epoch: number };
 
@@ -58,7 +58,7 @@ export class RateLimitObject extends DurableObject {
       this.#stored = { reserve, limit: this.#limit, epoch: this.#epoch };
       this.ctx.storage.kv.put(KEY, this.#stored);
     }
-    return { ...reply, epoch: this.#epoch };
+    return { ...reply, epoch: this.#epoch, level: Math.max(0, bucket.level) };
   }
 
   /** Clears up after the last lease: deletes a bucket that is full and idle, or looks again later. */

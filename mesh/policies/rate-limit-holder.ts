@@ -37,6 +37,9 @@ export type Holder = {
   /** Messages without a reply since the last one with. */
   failures: number;
   over: boolean;
+  /** What the object had to lend to anyone when it last replied, for callers to know, and when that was; 0 for never. */
+  left: number;
+  leftAt: number;
   /** Round trips as in RFC 6298: smoothed, and how much they vary. Milliseconds. */
   roundTrip: number;
   variation: number;
@@ -86,6 +89,8 @@ export const newHolder = (id: string, now: number): Holder => ({
   askAt: 0,
   failures: 0,
   over: false,
+  left: 0,
+  leftAt: 0,
   roundTrip: FIRST_ROUND_TRIP_MS,
   variation: FIRST_ROUND_TRIP_MS / 2,
   demand: noFlow(now),

@@ -2,6 +2,7 @@
 import { hexOf } from "../../mesh/hex.ts";
 import { circumstancesOf, fact } from "../../mesh/policies/authorize-clause.ts";
 import { quantity } from "../../mesh/policies/condition.ts";
+import { type Fields, fieldsOf } from "../../mesh/policies/rate-limit-fields.ts";
 import { keyReader } from "../../mesh/policies/rate-limit-key.ts";
 import type { Limit, RateLimit } from "../../mesh/policies/rate-limit.ts";
 import { tell } from "./findings.ts";
@@ -11,6 +12,7 @@ export type ReadyLimit = {
   readonly limit: RateLimit;
   /** What its object is told of it. */
   readonly terms: Limit;
+  readonly fields: Fields;
   readonly isExempt: (call: Call) => boolean;
   /** NaN for a body that does not say how long it is. */
   readonly costOf: (call: Call) => number;
@@ -28,6 +30,7 @@ export function readyLimit(limit: RateLimit): ReadyLimit {
   return {
     limit,
     terms: { requests, windowMs, burst, ...(credit !== undefined && { credit }) },
+    fields: fieldsOf(limit),
     isExempt: exemptions.length === 0 ? never : (call) => exemptions.some(({ holds }) => holds(call)),
     costOf: costReader(limit),
     bucketOf: namer(limit),

@@ -41,7 +41,8 @@ const object = (bucket: string) => ({
     const { limit: by, epoch } = message;
     const known = buckets.get(bucket) ?? fullBucket(capacityOf(by), Date.now());
     buckets.set(bucket, known);
-    return { ...lend(known, message, Date.now()), epoch: epoch + 1 };
+    const reply = lend(known, message, Date.now());
+    return { ...reply, epoch: epoch + 1, level: known.level };
   },
 });
 type Setting = { readonly memory?: Memory; readonly request?: Request; readonly client?: string };
@@ -123,6 +124,39 @@ it("tells the quota and when to come back, and no caller to come back before tha
   const retryAfter = answer(denial).headers["retry-after"];
   expect(Number(retryAfter)).toBeGreaterThanOrEqual(Number(reset));
   expect(denial).toMatchObject({ cause: "rate-limited", violated: "limit" });
+});
+
+describe("an answer tells", () => {
+  async function told(limits: readonly RateLimit[]): Promise<Headers> {
+    const call = callWith({ rateLimit: object }, { memory });
+    await send(limits, {}, call);
+    const headers = new Headers();
+    call.onAnswer?.(headers);
+    return headers;
+  }
+
+  it("what is left: in hand, and with the object", async () => {
+    const one = limit({ burst: 100, requests: 100, windowMs: 60_000 });
+    expect((await told([one])).get("ratelimit-policy")).toBe('"limit";q=100;w=60');
+    await vi.advanceTimersByTimeAsync(0);
+    expect((await told([one])).get("ratelimit")).toBe('"limit";r=98;t=1');
+  });
+
+  it("of all limits, when one of them refuses as well", async () => {
+    const wide = limit({ name: "ns/policy/wide", cost: { kind: "bytes" } });
+    const all = [wide, limit({ name: "ns/policy/narrow", burst: 1, requests: 1, windowMs: 60_000 }), limit()];
+    await told(all);
+    const headers = await told(all);
+    // Of the one that takes nothing, nothing is said.
+    expect(headers.get("ratelimit-policy")).toBe('"narrow";q=1;w=60, "limit";q=10;w=1');
+    expect(headers.get("ratelimit")).toMatch(/^"narrow";r=0;t=\d+, "limit";r=\d+;t=1$/);
+  });
+
+  it("no number while the object is away", async () => {
+    away = () => Promise.reject(new Error("reset"));
+    const headers = await told([limit({ onUnavailable: "allow" })]);
+    expect([headers.get("ratelimit-policy"), headers.get("ratelimit")]).toEqual(['"limit";q=10;w=1', null]);
+  });
 });
 
 it("hears of the epoch in every reply", async () => {

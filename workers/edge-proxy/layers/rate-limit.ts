@@ -2,7 +2,7 @@
  * Refuses calls beyond the limit. Tokens come leased from the limit's object, many at a time and ahead of need, so that a
  * request waits for the object only when this isolate holds none, and never for long.
  */
-import { serializeList } from "structured-headers";
+import { remaining } from "../../../mesh/policies/rate-limit-fields.ts";
 import {
   arrive,
   ask,
@@ -38,7 +38,10 @@ export const rateLimit: MakeLayer<"rate-limit"> = ({ limits }) => {
     for (const one of rehearsed) rehearse(call, one);
     const claims = claimsOf(call, enforced);
     // Nearly every call finds its tokens in this isolate, and then nothing here waits.
-    if (!(claims instanceof Promise) && take(call, claims) === undefined) return next(call);
+    if (!(claims instanceof Promise) && take(call, claims) === undefined) {
+      announce(call, claims);
+      return next(call);
+    }
     return afterWaiting(next, call, claims);
   };
 };
@@ -48,7 +51,9 @@ async function afterWaiting(
   call: Call,
   claims: readonly Claim[] | Promise<readonly Claim[]>,
 ): Promise<Response> {
-  await admission(call, await claims);
+  const all = await claims;
+  await admission(call, all);
+  announce(call, all);
   return next(call);
 }
 
@@ -122,7 +127,7 @@ async function admission(call: Call, claims: readonly Claim[]): Promise<void> {
     if (found === "never") throw new Denied({ cause: Number.isNaN(cost) ? "length-required" : "limit-too-small" });
     if (found === "away" || (found === "wait" && at >= until)) {
       if (at >= holder.askAt && !isAsking(holder, at)) later(refresh(call, one));
-      standIn(call, one);
+      standIn(call, claims, one);
       standIns.add(one);
     } else if (found === "wait") {
       holder.waiting += cost;
@@ -131,7 +136,7 @@ async function admission(call: Call, claims: readonly Claim[]): Promise<void> {
     } else {
       holder.denied++;
       if (isDue(holder, at)) later(refresh(call, one));
-      throw refusal(call, one, retryMs(holder, cost, at));
+      throw refusal(call, claims, one, retryMs(holder, cost, at));
     }
   }
 }
@@ -173,12 +178,14 @@ async function refresh(call: Call, { ready, bucket, holder }: Claim): Promise<vo
   const asking = async () => object(bucket).lease({ ...message, epoch: call.pinned.epoch, limit: ready.terms });
   const reply = await within(asking(), holder.askingUntil - now()).catch(() => undefined);
   if (reply) heard(reply.epoch);
-  if (reply) receive(holder, message.seq, reply, now(), random());
-  else giveUp(holder, message.seq, now(), random());
+  if (!reply) return giveUp(holder, message.seq, now(), random());
+  receive(holder, message.seq, reply, now(), random());
+  holder.left = reply.level;
+  holder.leftAt = now();
 }
 
 /** What the policy says to do while the object cannot be asked. Throws Denied, or lets the call pass. */
-function standIn(call: Call, one: Claim): void {
+function standIn(call: Call, claims: readonly Claim[], one: Claim): void {
   const { ready, holder, cost } = one;
   const now = call.outside.now();
   call.standIn = "rate-limit";
@@ -189,29 +196,39 @@ function standIn(call: Call, one: Claim): void {
       throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now) });
     case "share": {
       const retryAfterMs = spendShare(holder, capacityOf(ready.limit), cost, now);
-      if (retryAfterMs > 0) throw refusal(call, one, retryAfterMs);
+      if (retryAfterMs > 0) throw refusal(call, claims, one, retryAfterMs);
     }
   }
 }
 
 /**
- * Says what the limit is and when to come back (draft-ietf-httpapi-ratelimit-headers-10), each caller a little later than the
- * one before, so that they do not all come at once: `Retry-After` is never earlier than the reset.
+ * The caller is told when to come back, each a little later than the one before, so that they do not all come at once:
+ * `Retry-After` is never earlier than the reset.
  */
-function refusal(call: Call, { ready }: Claim, waitMs: number): Denied {
-  const { name, requests, windowMs } = ready.limit;
-  const violated = name.slice(name.lastIndexOf("/") + 1);
-  const seconds = Math.max(1, Math.ceil(windowMs / 1000));
-  const quota = Math.ceil((requests * 1000 * seconds) / windowMs);
+function refusal(call: Call, claims: readonly Claim[], refused: Claim, waitMs: number): Denied {
+  announce(call, claims, { refused, waitMs });
+  const retryAfterMs = waitMs * (1 + 0.2 * call.outside.random());
+  return new Denied({ cause: "rate-limited", retryAfterMs, violated: refused.ready.fields.name });
+}
+
+/** Says on the answer what the limits are, and what is left of them. Beside what a backend says of limits of its own. */
+function announce(
+  call: Call,
+  claims: readonly Claim[],
+  refusing?: { readonly refused: Claim; readonly waitMs: number },
+): void {
+  if (claims.length === 0) return;
   const before = call.onAnswer;
   call.onAnswer = (headers) => {
     before?.(headers);
-    headers.set("ratelimit-policy", listOf(violated, { q: quota, w: seconds }));
-    headers.set("ratelimit", listOf(violated, { r: 0, t: Math.ceil(waitMs / 1000) }));
+    const now = call.outside.now();
+    for (const one of claims) {
+      const { fields, limit } = one.ready;
+      headers.append("ratelimit-policy", fields.policy);
+      if (one === refusing?.refused) headers.append("ratelimit", fields.left(0, Math.ceil(refusing.waitMs / 1000)));
+      // Of a limit whose object is away nobody knows what is left.
+      else if (one.holder.failures === 0)
+        headers.append("ratelimit", fields.left(remaining(one.holder, limit, now), fields.moreInS));
+    }
   };
-  const retryAfterMs = waitMs * (1 + 0.2 * call.outside.random());
-  return new Denied({ cause: "rate-limited", retryAfterMs, violated });
 }
-
-const listOf = (name: string, parameters: Readonly<Record<string, number>>): string =>
-  serializeList([[name, new Map(Object.entries(parameters))]]);
