@@ -7,7 +7,13 @@ import { Dot, Empty, Table } from "./shell.tsx";
 export const breakersEvery = (known: BreakersResponse | undefined): number =>
   (known?.items.length ?? 0) <= 50 ? 2000 : 15_000;
 
-export const isTroubled = ({ state, held }: BreakerStatus): boolean => state !== "closed" || held?.to === "open";
+export const isTroubled = ({ kind, state, openIn, held }: BreakerStatus): boolean =>
+  held?.to === "open" || openIn !== undefined || (state !== "closed" && kind === "breaker");
+
+function said({ state, openIn, callers, held }: BreakerStatus): string {
+  if (held) return `${state}, held ${held.to} for ${ago(held.forMs)}`;
+  return openIn ? `${state}, open in ${openIn.length} of ${callers} isolates` : state;
+}
 
 export const Breakers = ({ items, empty }: { items: readonly BreakerStatus[]; empty: string }) => (
   <Table
@@ -24,10 +30,7 @@ export const Breakers = ({ items, empty }: { items: readonly BreakerStatus[]; em
           </span>
         ),
       },
-      {
-        title: "State",
-        cell: ({ state, held }) => (held ? `${state}, held ${held.to} for ${ago(held.forMs)}` : state),
-      },
+      { title: "State", cell: said },
       {
         title: "Next probe",
         number: true,

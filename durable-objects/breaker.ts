@@ -3,27 +3,27 @@ import type { Outcome } from "../mesh/outcome.ts";
 import {
   type Breaker,
   type BreakerPolicy,
-  closed,
   describe,
   type FleetState,
   probe,
-  report,
   settle,
 } from "../mesh/policies/breaker.ts";
+import {
+  callersOf,
+  type FleetCircuit,
+  hear,
+  NOTHING_HEARD,
+  onceMs,
+  type Word,
+} from "../mesh/policies/fleet-circuit.ts";
 
-export type BreakerReport = {
-  /** Who reports, and the number of its message: one that arrives twice counts once. */
+/** `seq` is the number of the message; one that arrives twice counts once. */
+export type BreakerReport = Omit<Word, "source"> & {
+  /** Who reports. */
   readonly isolate: string;
-  readonly seq: number;
   /** The configuration epoch that the isolate runs. */
   readonly epoch: number;
   readonly policy: BreakerPolicy;
-  readonly ok: number;
-  readonly failed: number;
-  /** Those of `ok` that were slow. */
-  readonly slow?: number;
-  /** How long ago the oldest of these calls began. */
-  readonly ageMs: number;
   /** A permit that comes back. */
   readonly settled?: { readonly permit: string; readonly outcome: Outcome };
 };
@@ -38,54 +38,67 @@ export type ProbeRequest = {
 };
 
 /** The fleet's circuit, and the newest configuration epoch that any isolate has named. */
-export type BreakerReply = FleetState & { readonly epoch: number };
+export type BreakerReply = FleetState & {
+  readonly epoch: number;
+  /** For so long no call is to be retried; absent while calls may be. */
+  readonly onceMs?: number;
+};
 export type ProbeReply = BreakerReply & { readonly granted: boolean };
+export type ShowReply = BreakerReply & { readonly callers: ReturnType<typeof callersOf> };
 
-type Stored = { readonly state: Breaker; readonly version: number; readonly epoch: number };
+/** A row of an older release has neither `callers` nor `holdUntil`. */
+type Row = { readonly state: Breaker; readonly version: number; readonly epoch: number } & Partial<
+  Omit<FleetCircuit, "breaker">
+>;
 
 const KEY = "circuit";
 /** A permit is kept for longer than its call lasts: an isolate begins late to count, and its clock may run slower. */
 const GRACE_MS = 1000;
+/** Who calls is written no more often: a restart forgets whom it had first heard of since. */
+const WRITE_CALLERS_MS = 10_000;
 
 /**
- * One circuit, shared by every isolate that calls the backend. What it stores is every change of kind and every permit;
- * evidence towards the next change lives in memory alone: it is worth a window at most, and losing it only opens later.
+ * One circuit, shared by every isolate that calls the backend. What it stores is every change of kind, every permit, and now and
+ * then who calls; evidence towards the next change lives in memory alone: it is worth a window at most, and losing it only opens later.
  */
 export class BreakerObject extends DurableObject {
-  // Read back on start: an idle object is evicted, and its memory with it.
-  #stored: Stored = this.ctx.storage.kv.get<Stored>(KEY) ?? { state: closed(0), version: 0, epoch: 0 };
+  #circuit: FleetCircuit = NOTHING_HEARD;
+  #version = 0;
+  #epoch = 0;
+  #writtenAt = 0;
+
+  /** Read back on start: an idle object is evicted, and its memory with it. */
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    const row = ctx.storage.kv.get<Row>(KEY);
+    if (!row) return;
+    const { state, version, epoch, callers = {}, holdUntil = 0 } = row;
+    this.#circuit = { breaker: state, callers, holdUntil };
+    this.#version = version;
+    this.#epoch = epoch;
+  }
 
   /** Takes evidence and permits that come back; answers with the circuit as it then stands. */
-  async report({
-    isolate,
-    seq,
-    epoch,
-    policy,
-    ok,
-    failed,
-    slow = 0,
-    ageMs,
-    settled,
-  }: BreakerReport): Promise<BreakerReply> {
+  async report({ isolate, epoch, policy, settled, ...word }: BreakerReport): Promise<BreakerReply> {
     const now = this.#begin();
-    const { state } = this.#stored;
-    const back = settled ? settle(state, settled.permit, settled.outcome, policy, now) : state;
-    const next = ok + failed > 0 ? report(back, { ok, failed, slow, ageMs, source: isolate, seq }, policy, now) : back;
-    this.#keep(next, epoch, now);
+    const { breaker } = this.#circuit;
+    const back = settled ? settle(breaker, settled.permit, settled.outcome, policy, now) : breaker;
+    this.#keep(hear({ ...this.#circuit, breaker: back }, { ...word, source: isolate }, policy, now), epoch, now);
     return this.#reply(policy, now);
   }
 
   /** Asks to send one probe. Not granted while the circuit is open or others are probing, nor when it is closed. */
   async probe({ permit, ttlMs, epoch, policy }: ProbeRequest): Promise<ProbeReply> {
     const now = this.#begin();
-    const { state, granted } = probe(this.#stored.state, permit, ttlMs + GRACE_MS, policy, now);
-    this.#keep(state, epoch, now);
+    const { state, granted } = probe(this.#circuit.breaker, permit, ttlMs + GRACE_MS, policy, now);
+    this.#keep({ ...this.#circuit, breaker: state }, epoch, now);
     return { ...this.#reply(policy, now), granted };
   }
 
-  /** The circuit as it stands, under the policy that its edges have. Changes nothing. */
-  async show(policy: BreakerPolicy): Promise<BreakerReply> {
-    return this.#reply(policy, this.#begin());
+  /** The circuit as it stands, under the policy that its edges have, and who calls. Changes nothing. */
+  async show(policy: BreakerPolicy): Promise<ShowReply> {
+    const now = this.#begin();
+    return { ...this.#reply(policy, now), callers: callersOf(this.#circuit, now) };
   }
 
   /** The read is for its side effect: only on touching storage is an instance stopped that another has taken over from. */
@@ -94,22 +107,26 @@ export class BreakerObject extends DurableObject {
     return Date.now();
   }
 
-  #keep(state: Breaker, epoch: number, now: number): void {
-    const before = this.#stored;
-    const turned = state.kind !== before.state.kind || (state.kind === "open" && state !== before.state);
-    this.#stored = {
-      state,
-      // From the clock, so that it grows even if this object's storage was begun anew.
-      version: turned ? Math.max(before.version + 1, now) : before.version,
-      epoch: Math.max(before.epoch, epoch),
-    };
-    const onlyEvidence = state.kind === "closed" && !turned && state.out === before.state.out;
-    if (this.#stored.epoch > before.epoch || (state !== before.state && !onlyEvidence))
-      this.ctx.storage.kv.put(KEY, this.#stored);
+  #keep(circuit: FleetCircuit, epoch: number, now: number): void {
+    const { breaker: before } = this.#circuit;
+    const { breaker: state, callers, holdUntil } = circuit;
+    const turned = state.kind !== before.kind || (state.kind === "open" && state !== before);
+    const onlyEvidence = state.kind === "closed" && !turned && state.out === before.out;
+    const isNews = epoch > this.#epoch || (state !== before && !onlyEvidence);
+    const isDue = circuit !== this.#circuit && now >= this.#writtenAt + WRITE_CALLERS_MS;
+    this.#circuit = circuit;
+    // From the clock, so that it grows even if this object's storage was begun anew.
+    if (turned) this.#version = Math.max(this.#version + 1, now);
+    this.#epoch = Math.max(this.#epoch, epoch);
+    if (!isNews && !isDue) return;
+    this.#writtenAt = now;
+    const row: Row = { state, version: this.#version, epoch: this.#epoch, callers, holdUntil };
+    this.ctx.storage.kv.put(KEY, row);
   }
 
   #reply(policy: BreakerPolicy, now: number): BreakerReply {
-    const { state, version, epoch } = this.#stored;
-    return { ...describe(state, version, policy, now), epoch };
+    const ms = onceMs(this.#circuit, policy, now);
+    const state = describe(this.#circuit.breaker, this.#version, policy, now);
+    return { ...state, epoch: this.#epoch, ...(ms > 0 && { onceMs: ms }) };
   }
 }

@@ -84,18 +84,24 @@ export type EdgeStatus = EdgeReport & {
   readonly ageMs: number;
 };
 
-/** `GET /v1/breakers`: every circuit of the snapshot in force, by name. */
+/** `GET /v1/breakers`: every circuit of the snapshot in force, by name: breakers, and error budgets of faults. */
 export type BreakersResponse = { readonly epoch: number; readonly items: readonly BreakerStatus[] };
 export type BreakerStatus = {
+  /** A `fault-budget` that is open was spent: its faults are over. */
+  readonly kind: "breaker" | "fault-budget";
   readonly circuit: string;
   /** As the fleet's object has it; `unknown` when the object did not answer. */
   readonly state: "closed" | "open" | "half-open" | "unknown";
-  /** How long until a probe may go; only while it is not closed. */
+  /** How long until a probe may go; only of a breaker that is not closed. */
   readonly forMs?: number;
   /** How often in a row it opened; only while it is not closed, or ramps up. */
   readonly trips?: number;
   /** How long ago it closed, while it still ramps up. */
   readonly closedMs?: number;
+  /** How many isolates the object has lately heard of; absent when it did not answer. */
+  readonly callers?: number;
+  /** Isolates that are open by themselves while the fleet's circuit is closed; absent for none. `edge` is empty where it is not known. */
+  readonly openIn?: readonly { readonly isolate: string; readonly edge: string }[];
   /** An operator's word goes before the circuit's own. */
   readonly held?: { readonly to: "open" | "closed"; readonly forMs: number };
 };

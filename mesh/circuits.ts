@@ -1,8 +1,9 @@
-/** Which circuits a snapshot has: what breakers open and close, what `selvedge breakers` shows and forces. */
+/** Which circuits a snapshot has: what breakers open and close and error budgets of faults open; what `selvedge breakers` shows and forces. */
 import type { BreakerPolicy } from "./policies/breaker.ts";
 import { addressOf, type Policy, type Snapshot } from "./snapshot.ts";
 
 export type CircuitOf = {
+  readonly kind: "breaker" | "fault-budget";
   /** Names the circuit's object. */
   readonly circuit: string;
   readonly policy: BreakerPolicy;
@@ -12,19 +13,20 @@ export const endpointCircuit = (circuit: string, address: string): string => `${
 
 /** Each circuit once, in the order of their names. */
 export function circuitsOf({ rules, backends }: Snapshot): readonly CircuitOf[] {
-  const found = new Map<string, BreakerPolicy>();
+  const found = new Map<string, CircuitOf>();
   for (const { backends: parts } of rules)
     for (const { layers } of parts)
       for (const layer of layers) {
-        if (layer.kind === "breaker") found.set(layer.circuit, thresholdsOf(layer));
+        if (layer.kind === "breaker" || layer.kind === "fault-budget")
+          found.set(layer.circuit, { kind: layer.kind, circuit: layer.circuit, policy: thresholdsOf(layer) });
         else if (layer.kind === "endpoint-breaker")
-          for (const endpoint of backends[layer.backend]!.endpoints)
+          for (const endpoint of backends[layer.backend]!.endpoints) {
             // compile made the index
-            found.set(endpointCircuit(layer.circuit, addressOf(endpoint)), thresholdsOf(layer));
+            const circuit = endpointCircuit(layer.circuit, addressOf(endpoint));
+            found.set(circuit, { kind: "breaker", circuit, policy: thresholdsOf(layer) });
+          }
       }
-  return [...found]
-    .map(([circuit, policy]) => ({ circuit, policy }))
-    .toSorted((a, b) => (a.circuit < b.circuit ? -1 : 1));
+  return [...found.values()].toSorted((a, b) => (a.circuit < b.circuit ? -1 : 1));
 }
 
 /** The policy alone, as it travels to the circuit's object. */
@@ -41,5 +43,7 @@ export function thresholdsOf(
     probes,
     ...(rampMs !== undefined && { rampMs }),
     ...(slow !== undefined && { slow }),
+    // To end faults too early harms nobody.
+    ...(layer.kind === "fault-budget" && { alone: true }),
   };
 }

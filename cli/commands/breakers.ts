@@ -17,7 +17,9 @@ type Options = {
 export function breakersCommand(program: Command): void {
   const command = program
     .command("breakers [name]")
-    .description("every breaker in the fleet, or those with this in their names; --force holds one open or closed")
+    .description(
+      "every breaker and error budget of faults in the fleet, or those with this in their names; --force holds one open or closed",
+    )
     .addOption(
       new Option("--force <state>", "hold the named breaker, or let go of it").choices(["open", "closed", "none"]),
     )
@@ -35,7 +37,11 @@ export function breakersCommand(program: Command): void {
       if (output === "json") return printJson("Breakers", { epoch, items });
       if (output === "yaml") return printYaml("Breakers", { epoch, items });
       if (items.length === 0)
-        return say(name === undefined ? "No TrafficPolicy asks for a breaker." : `No breaker has ${name} in its name.`);
+        return say(
+          name === undefined
+            ? "No TrafficPolicy asks for a breaker or for faults."
+            : `No breaker has ${name} in its name.`,
+        );
       return print(table(COLUMNS, items));
     });
 }
@@ -43,15 +49,26 @@ export function breakersCommand(program: Command): void {
 const COLUMNS: readonly Column<BreakerStatus>[] = [
   { header: "NAME", cell: ({ circuit }) => circuit },
   { header: "STATE", cell: stateOf },
+  { header: "OPEN ALONE", cell: openAlone },
   { header: "TRIPS", cell: ({ trips }) => trips ?? "" },
   { header: "PROBE IN", cell: ({ forMs }) => (forMs === undefined ? "" : age(forMs)) },
   { header: "HELD", cell: ({ held }) => (held ? `${held.to}, ${age(held.forMs)} more` : "") },
 ];
 
-function stateOf({ state, closedMs }: BreakerStatus): string {
-  if (state === "unknown") return "UNKNOWN";
+function stateOf({ kind, state, closedMs }: BreakerStatus): string {
+  if (kind === "fault-budget" && state === "open") return "OPEN, faults are over";
   return closedMs === undefined ? state.toUpperCase() : "CLOSED, ramping up";
 }
+
+/** Isolates that refuse calls though the fleet's circuit is closed: how many of those that call, and at which edges. */
+function openAlone({ openIn = [], callers = 0 }: BreakerStatus): string {
+  if (openIn.length === 0) return "";
+  const edges = [...new Set(openIn.map(({ edge }) => edge || "unknown"))].toSorted();
+  const more = edges.length > MOST_NAMED ? `, ${edges.length - MOST_NAMED} more` : "";
+  return `${openIn.length} of ${callers}: ${edges.slice(0, MOST_NAMED).join(", ")}${more}`;
+}
+
+const MOST_NAMED = 3;
 
 /** The one that is meant: a name that says it whole, or the only one that it is a part of. */
 function only(items: readonly BreakerStatus[], name: string | undefined): string {

@@ -19,6 +19,8 @@ export type BreakerPolicy = {
   readonly rampMs?: number;
   /** Calls that take this long are slow; as many as `failures`, and this share of all, open it too. */
   readonly slow?: { readonly ms: number; /** 0 to 1. */ readonly ratio: number };
+  /** What one isolate alone sees opens it for all. */
+  readonly alone?: true;
 };
 
 /**
@@ -99,19 +101,37 @@ const rampsUp = (state: Breaker & { kind: "closed" }, { rampMs = 0 }: BreakerPol
  * circuit listens, and only to calls that began after it closed: a straggler must not undo what was learnt since.
  */
 export function report(state: Breaker, evidence: Evidence, policy: BreakerPolicy, now: number): Breaker {
+  const counted = count(state, evidence, policy, now);
+  return counted !== state && isFailing(counted, policy, now) ? trip(counted, policy, now) : counted;
+}
+
+/** The same, but never opens. What is not listened to leaves the very same state. */
+export function count(state: Breaker, evidence: Evidence, policy: BreakerPolicy, now: number): Breaker {
   if (state.kind !== "closed" || now - evidence.ageMs < state.since) return state;
   const slotMs = Math.max(1, policy.windowMs / SLOTS);
   const at = Math.floor(now / slotMs) * slotMs;
   const recent = state.slots.filter((slot) => slot.at > at - policy.windowMs);
   if (recent.some(({ last }) => (last[evidence.source] ?? -1) >= evidence.seq)) return state;
-  const slots = count(recent, at, evidence);
-  const ok = total(slots, "ok");
-  const failed = total(slots, "failed");
-  // While it ramps up, half of the share is enough: this backend has failed before.
-  const ratio = policy.failureRatio / (rampsUp(state, policy, now) ? 2 : 1);
-  const fails = failed >= policy.failures && failed >= ratio * (ok + failed);
-  return fails || isSlow(policy, total(slots, "slow"), ok + failed) ? trip(state, policy, now) : { ...state, slots };
+  return { ...state, slots: added(recent, at, evidence) };
 }
+
+/** Whether the window, as it was when something was last counted, holds what opens a closed circuit. */
+export function isFailing(state: Breaker, policy: BreakerPolicy, now: number): boolean {
+  if (state.kind !== "closed") return false;
+  const { ok, failed, slow } = tally(state);
+  const fails = failed >= policy.failures && failed >= opensAt(state, policy, now) * (ok + failed);
+  return fails || isSlow(policy, slow, ok + failed);
+}
+
+/** The share that opens a closed circuit: while it ramps up half of the policy's, since this backend has failed before. */
+export const opensAt = (state: Breaker, policy: BreakerPolicy, now: number): number =>
+  policy.failureRatio / (state.kind === "closed" && rampsUp(state, policy, now) ? 2 : 1);
+
+export const tally = ({ slots }: Breaker & { kind: "closed" }) => ({
+  ok: total(slots, "ok"),
+  failed: total(slots, "failed"),
+  slow: total(slots, "slow"),
+});
 
 const isSlow = ({ slow, failures }: BreakerPolicy, slowCalls: number, calls: number): boolean =>
   slow !== undefined && slowCalls >= failures && slowCalls >= slow.ratio * calls;
@@ -209,7 +229,7 @@ function opened(trips: number, out: readonly Permit[], { openMs, maxOpenMs }: Br
   return { kind: "open", until: now + forMs, trips, out: live(out, now) };
 }
 
-function count(slots: readonly Slot[], at: number, evidence: Evidence): readonly Slot[] {
+function added(slots: readonly Slot[], at: number, evidence: Evidence): readonly Slot[] {
   const { ok, failed, slow = 0, source, seq } = evidence;
   const found = slots.find((slot) => slot.at === at) ?? { at, ok: 0, failed: 0, slow: 0, last: {} };
   const next = {

@@ -119,6 +119,9 @@ export const leastWait = ({ backoff }: Retry, retries: number): number => (backo
 const grown = ({ baseMs, maxMs }: Backoff, retries: number): number =>
   Math.min(baseMs * 2 ** Math.min(retries, 52), maxMs);
 
+/** A Retry-After that is longer is taken for a mistake, as Envoy does. Milliseconds. */
+export const LONGEST_HOLD_MS = 300_000;
+
 /** Milliseconds of a Retry-After (RFC 9110 §10.2.3), from `now`; undefined when there is none that can be read. */
 export function retryAfterMs(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;

@@ -5,16 +5,34 @@ import { selvedge } from "./selvedge.ts";
 
 describe("breakers", () => {
   const items: BreakersResponse["items"] = [
-    { circuit: "Service/shop/cart:80 by shop/careful", state: "closed" },
     {
+      kind: "breaker",
+      circuit: "Service/shop/cart:80 by shop/careful",
+      state: "closed",
+      callers: 20,
+      openIn: [
+        { isolate: "1", edge: "edge" },
+        { isolate: "2", edge: "edge" },
+        { isolate: "3", edge: "" },
+      ],
+    },
+    {
+      kind: "breaker",
       circuit: "Service/shop/pay:80 by shop/careful",
       state: "open",
       forMs: 12_000,
       trips: 3,
       held: { to: "closed", forMs: 540_000 },
     },
-    { circuit: "Service/shop/stock:80 by shop/careful", state: "closed", closedMs: 2000, trips: 1 },
-    { circuit: "Service/shop/mail:80 by shop/careful", state: "unknown" },
+    { kind: "breaker", circuit: "Service/shop/stock:80 by shop/careful", state: "closed", closedMs: 2000, trips: 1 },
+    { kind: "breaker", circuit: "Service/shop/mail:80 by shop/careful", state: "unknown" },
+    {
+      kind: "fault-budget",
+      circuit: "faults of shop/drill until 2026-12-01T00:00:00Z",
+      state: "open",
+      trips: 1,
+      callers: 4,
+    },
   ];
   const script = {
     "GET /v1/breakers": ({ path }: { path: string }) => {

@@ -11,6 +11,7 @@ metadata: {name: ${name}}
 spec:
   targetRefs: [{group: "", kind: Service, name: ${name}}]
   breaker: {failures: 3}
+  fault: {expires: "2999-01-01T00:00:00Z", abort: {percent: 1, status: 503}}
 `;
 const circuit = "Service/default/pay:80 by default/pay";
 
@@ -20,17 +21,42 @@ it("shows every breaker as its object has it, and what an operator holds", async
   expect((await shown()).map(({ circuit: name, state }) => [name, state])).toEqual([
     ["Service/default/cart:80 by default/cart", "closed"],
     [circuit, "closed"],
+    ["faults of default/cart until 2999-01-01T00:00:00Z", "closed"],
+    ["faults of default/pay until 2999-01-01T00:00:00Z", "closed"],
   ]);
 
   const policy = { failures: 3, failureRatio: 0.5, windowMs: 10_000, openMs: 60_000, maxOpenMs: 60_000, probes: 1 };
-  await env.BREAKER.getByName(circuit).report({ isolate: "i", seq: 1, epoch: 1, policy, ok: 0, failed: 3, ageMs: 0 });
-  expect(await shown("?name=pay")).toMatchObject([{ circuit, state: "open", trips: 1 }]);
+  const tell = (name: string, isolate: string, failed: number, openMs?: number) => {
+    const word = {
+      isolate,
+      seq: 1,
+      epoch: 1,
+      policy,
+      ok: 1,
+      failed,
+      ageMs: 0,
+      ...(openMs !== undefined && { openMs }),
+    };
+    return env.BREAKER.getByName(name).report(word);
+  };
+  const edge = { id: "e", name: "edge", colo: "local", epoch: 1, hash: "h", source: "kv" as const };
+  await env.FLEET.getByName("fleet").checkIn(edge);
+  await tell(circuit, "i", 0);
+  await tell(circuit, "e", 3, 1000);
+  expect(await shown("?name=80 by default/pay")).toMatchObject([
+    { kind: "breaker", circuit, state: "closed", callers: 2, openIn: [{ isolate: "e", edge: "edge" }] },
+  ]);
+  await tell(circuit, "f", 3);
+  expect(await shown("?name=80 by default/pay")).toMatchObject([{ circuit, state: "open", trips: 1, callers: 3 }]);
+  await tell("faults of default/pay until 2999-01-01T00:00:00Z", "e", 30);
+  const [spent] = await shown("?name=faults of default/pay");
+  expect(spent).toMatchObject({ kind: "fault-budget", state: "open", callers: 1 });
+  expect(spent).not.toHaveProperty("forMs");
 
   expect((await send("/v1/breakers", post({ circuit, to: "closed", forMs: 60_000 }))).status).toBe(200);
-  const [held] = await shown("?name=pay");
+  const [held] = await shown("?name=80 by default/pay");
   expect(held).toMatchObject({ state: "open", held: { to: "closed" } });
   // Edges hear of it with their next check-in, as time that is left.
-  const edge = { id: "e", name: "edge", colo: "local", epoch: 1, hash: "h", source: "kv" as const };
   const { holds } = await env.FLEET.getByName("fleet").checkIn(edge);
   expect(holds).toMatchObject([{ circuit, to: "closed" }]);
   expect(holds![0]!.forMs).toBeLessThanOrEqual(60_000);

@@ -82,6 +82,25 @@ it.each([
   expect((await circuit.report(back)).version).toBe(first.version);
 });
 
+it("opens for no isolate alone while another calls, not even across eviction", async () => {
+  const circuit = fresh();
+  expect(await circuit.report(failing(1, { isolate: "well", ok: 1, failed: 0 }))).toMatchObject({ kind: "closed" });
+  await circuit.report(failing(1, { failed: 50, openMs: 1000 }));
+  await evictDurableObject(circuit);
+  expect(await circuit.report(failing(2, { failed: 50, openMs: 1000 }))).toMatchObject({ kind: "closed" });
+  expect((await circuit.show(policy)).callers).toEqual({ seen: 2, open: ["i1"] });
+  expect(await circuit.report(failing(2, { isolate: "well", openMs: 1000 }))).toMatchObject({ kind: "open" });
+});
+
+it("tells all of a backend's Retry-After, across eviction", async () => {
+  const circuit = fresh();
+  expect(await circuit.report(failing(1, { ok: 1, failed: 0 }))).not.toHaveProperty("onceMs");
+  await circuit.report(failing(2, { failed: 5, holdMs: 60_000 }));
+  await evictDurableObject(circuit);
+  const { onceMs } = await circuit.probe(asking("p", { policy }));
+  expect(onceMs).toBeGreaterThan(50_000);
+});
+
 it("names every change of kind by a higher version", async () => {
   const circuit = fresh();
   const versions = [

@@ -20,16 +20,22 @@ export async function breakers(request: Request, env: Env): Promise<Response> {
     const detail = `${asked.length} breakers have this in their names, and at most ${MOST_SHOWN} are shown at once: say more of the name.`;
     throw new Refusal("too-large", { detail });
   }
-  const holds = new Map((await fleet(env).holds()).map(({ circuit, to, forMs }) => [circuit, { to, forMs }]));
+  const [held, edges] = await Promise.all([fleet(env).holds(), fleet(env).edges()]);
+  const told: Told = {
+    holds: new Map(held.map(({ circuit, to, forMs }) => [circuit, { to, forMs }])),
+    names: new Map(edges.map((edge) => [edge.id, edge.name])),
+  };
   const items: BreakerStatus[] = [];
   for (let at = 0; at < asked.length; at += AT_ONCE)
-    items.push(...(await Promise.all(asked.slice(at, at + AT_ONCE).map((one) => statusOf(env, one)))));
-  const shown = items.map((item) => {
-    const held = holds.get(item.circuit);
-    return held ? { ...item, held } : item;
-  });
-  return Response.json({ epoch, items: shown } satisfies BreakersResponse);
+    items.push(...(await Promise.all(asked.slice(at, at + AT_ONCE).map((one) => statusOf(env, one, told)))));
+  return Response.json({ epoch, items } satisfies BreakersResponse);
 }
+
+/** What the fleet object knows: holds by circuit, and names of edges by isolate. */
+type Told = {
+  readonly holds: ReadonlyMap<string, NonNullable<BreakerStatus["held"]>>;
+  readonly names: ReadonlyMap<string, string>;
+};
 
 /** Holds a circuit that there is. */
 export async function hold(request: Request, env: Env): Promise<Response> {
@@ -47,21 +53,31 @@ async function circuitsInForce(env: Env): Promise<{ epoch: number; circuits: rea
   return { epoch, circuits: circuitsOf(snapshot) };
 }
 
-async function statusOf(env: Env, { circuit, policy }: CircuitOf): Promise<BreakerStatus> {
+async function statusOf(
+  env: Env,
+  { kind, circuit, policy }: CircuitOf,
+  { holds, names }: Told,
+): Promise<BreakerStatus> {
+  const held = holds.get(circuit);
+  const known = { kind, circuit, ...(held && { held }) };
   try {
     const reply = await env.BREAKER.getByName(circuit).show(policy);
+    const { seen, open } = reply.callers;
+    const openIn = open.map((isolate) => ({ isolate, edge: names.get(isolate) ?? "" }));
+    const asked = { ...known, callers: seen, ...(openIn.length > 0 && { openIn }) };
     if (reply.kind === "closed") {
       const { closedMs, trips } = reply;
       return {
-        circuit,
+        ...asked,
         state: "closed",
         ...(closedMs !== undefined && { closedMs }),
         ...(trips !== undefined && { trips }),
       };
     }
-    return { circuit, state: reply.kind, forMs: reply.forMs, trips: reply.trips };
+    // A budget that is spent is never tried again.
+    return { ...asked, state: reply.kind, ...(kind === "breaker" && { forMs: reply.forMs }), trips: reply.trips };
   } catch (error) {
     console.warn(`the breaker ${circuit} does not answer: ${String(error)}`);
-    return { circuit, state: "unknown" };
+    return { ...known, state: "unknown" };
   }
 }

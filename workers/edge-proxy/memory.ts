@@ -91,6 +91,12 @@ export type Circuit = {
   };
   /** No report before. */
   reportAt: number;
+  /** By then it reports though all is well. */
+  helloAt: number;
+  /** Until then the fleet retries no call. Milliseconds since 1970. */
+  onceUntil: number;
+  /** The backend's Retry-After that is not told yet: until when. Milliseconds since 1970, or 0. */
+  untoldHold: number;
   /** A request waits to send the next report; one that has not by then was cut off. */
   reporterUntil: number;
 };

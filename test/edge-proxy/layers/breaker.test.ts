@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BreakerReply, BreakerReport, ProbeReply, ProbeRequest } from "../../../durable-objects/breaker.ts";
 import type { Denial } from "../../../mesh/denial.ts";
-import { type Breaker, closed, describe as told, probe, report, settle } from "../../../mesh/policies/breaker.ts";
+import { type Breaker, closed, describe as told, probe, settle } from "../../../mesh/policies/breaker.ts";
+import { callersOf, hear, HELLO_EVERY_MS, NOTHING_HEARD, onceMs } from "../../../mesh/policies/fleet-circuit.ts";
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { breaker } from "../../../workers/edge-proxy/layers/breaker.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
@@ -57,10 +58,17 @@ const fail = async (times: number) => {
 const never = () => new Promise<never>(() => {});
 
 describe("while closed", () => {
-  it("asks nothing of the object, and tells it nothing of successes", async () => {
+  it("asks nothing of the object, and tells it of successes once in ten seconds at most", async () => {
     for (let time = 0; time < 50; time++) expect(await send(answering(200))).toBe(200);
+    expect(reports).toMatchObject([{ ok: 1, failed: 0 }]);
+    await vi.advanceTimersByTimeAsync(HELLO_EVERY_MS - 1);
+    await send(answering(200));
+    expect(reports).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await send(answering(200));
+    expect(reports.slice(1)).toMatchObject([{ failed: 0 }]);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect([reports, probes]).toEqual([[], []]);
+    expect([reports.length, probes]).toEqual([2, []]);
   });
 
   it.each<[string, Handler, number]>([
@@ -76,7 +84,7 @@ describe("while closed", () => {
     ["a bug", async () => Promise.reject(new TypeError("bug")), 0],
   ])("an upstream that is or answers %s", async (_, next, failed) => {
     await send(next);
-    expect(reports.map((one) => one.failed)).toEqual(failed ? [1] : []);
+    expect(reports.filter((one) => one.failed > 0)).toHaveLength(failed);
   });
 
   it("takes the echo of a deadline above for a failure, and a caller that left or ran out of time for none", async () => {
@@ -99,6 +107,8 @@ describe("while closed", () => {
   });
 
   it("reports the first failure at once, then once a second what has come up", async () => {
+    await send(answering(200));
+    reports.length = 0;
     await send(answering(200));
     await send(answering(503));
     for (let time = 0; time < 3; time++) await send(answering(time === 1 ? 200 : 503));
@@ -266,26 +276,37 @@ describe("once the open time has passed", () => {
   });
 });
 
-it("sends exactly as many probes as the policy has, from twenty isolates that share a circuit", async () => {
-  let state: Breaker = closed(0);
+/** The fleet's circuit without its object. */
+function fleetCircuit() {
+  let circuit = NOTHING_HEARD;
   let version = 0;
-  const reply = () => ({ ...told(state, ++version, policy, Date.now()), epoch: 3 });
-  const shared = () => ({
-    report: async ({ isolate, seq, ok, failed, ageMs, settled }: BreakerReport) => {
-      if (settled) state = settle(state, settled.permit, settled.outcome, policy, Date.now());
-      state = report(state, { ok, failed, ageMs, source: isolate, seq }, policy, Date.now());
+  const reply = (): BreakerReply => {
+    const ms = onceMs(circuit, policy, Date.now());
+    return { ...told(circuit.breaker, ++version, policy, Date.now()), epoch: 3, ...(ms > 0 && { onceMs: ms }) };
+  };
+  return {
+    kind: () => circuit.breaker.kind,
+    callers: () => callersOf(circuit, Date.now()),
+    report: async ({ isolate, settled, ...word }: BreakerReport) => {
+      const { breaker } = circuit;
+      const back = settled ? settle(breaker, settled.permit, settled.outcome, policy, Date.now()) : breaker;
+      circuit = hear({ ...circuit, breaker: back }, { ...word, source: isolate }, policy, Date.now());
       return reply();
     },
     probe: async ({ permit, ttlMs }: ProbeRequest) => {
-      const step = probe(state, permit, ttlMs, policy, Date.now());
-      state = step.state;
+      const step = probe(circuit.breaker, permit, ttlMs, policy, Date.now());
+      circuit = { ...circuit, breaker: step.state };
       return { ...reply(), granted: step.granted };
     },
-  });
+  };
+}
+
+it("sends exactly as many probes as the policy has, from twenty isolates that share a circuit", async () => {
+  const fleet = fleetCircuit();
   const isolates = Array.from({ length: 20 }, (_, index) => newMemory(`i${index}`));
   const upstream = vi.fn<Handler>(async () => new Response(null, { status: 503 }));
   const round = async () => {
-    const calls = isolates.map((one) => layer(upstream)(callWith({ breaker: shared }, { memory: one })));
+    const calls = isolates.map((one) => layer(upstream)(callWith({ breaker: () => fleet }, { memory: one })));
     await Promise.allSettled(calls);
     await vi.advanceTimersByTimeAsync(0);
   };
@@ -310,6 +331,82 @@ it("sends exactly as many probes as the policy has, from twenty isolates that sh
   await vi.advanceTimersByTimeAsync(1000);
   await round();
   expect(upstream).toHaveBeenCalledTimes(21);
+});
+
+describe("two isolates that share a circuit", () => {
+  let memories: Map<string, Memory>;
+  let fleet: ReturnType<typeof fleetCircuit>;
+  let upstream: (isolate: string) => Response;
+  beforeEach(() => {
+    memories = new Map(["a", "b"].map((id) => [id, newMemory(id)]));
+    fleet = fleetCircuit();
+    upstream = () => new Response();
+  });
+  const from = async (isolate: string, times = 1) => {
+    let once = false;
+    for (let time = 0; time < times; time++) {
+      const call = callWith({ breaker: () => fleet }, { memory: memories.get(isolate)! });
+      await layer(async () => upstream(isolate))(call).catch(() => {});
+      once = call.once;
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    return once;
+  };
+  const stand = (isolate: string) => memories.get(isolate)!.circuits.get("shop")!.view.kind;
+
+  it("one that fails alone opens for itself, and for nobody else; the fleet knows that it has", async () => {
+    upstream = (isolate) => new Response(null, { status: isolate === "a" ? 503 : 200 });
+    await from("b");
+    for (let second = 0; second < 60; second++) {
+      await from("a", 6);
+      await from("b", 6);
+      expect([stand("b"), fleet.kind()]).toEqual(["closed", "closed"]);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(stand("a")).not.toBe("closed");
+    expect(fleet.callers()).toEqual({ seen: 2, open: ["a"] });
+    upstream = () => new Response();
+    for (let second = 0; second < 10; second++, await vi.advanceTimersByTimeAsync(1000)) {
+      await from("a");
+      await from("b");
+    }
+    expect([stand("a"), fleet.callers()]).toEqual(["closed", { seen: 2, open: [] }]);
+  });
+
+  it("both that fail open it for all, and so does the only one that calls", async () => {
+    upstream = () => new Response(null, { status: 503 });
+    await from("a", 5);
+    expect(fleet.kind()).toBe("open");
+    fleet = fleetCircuit();
+    memories = new Map(["a", "b"].map((id) => [id, newMemory(id)]));
+    upstream = (isolate) => new Response(null, { status: isolate === "a" ? 503 : 200 });
+    await from("b");
+    await from("a", 5);
+    expect(fleet.kind()).toBe("closed");
+    upstream = () => new Response(null, { status: 503 });
+    await from("b", 5);
+    expect([fleet.kind(), stand("b")]).toEqual(["open", "open"]);
+  });
+
+  it("hear of a backend's Retry-After from each other, and retry no call until then", async () => {
+    upstream = () => new Response(null, { status: 429, headers: { "retry-after": "30" } });
+    expect([await from("a"), await from("a")]).toEqual([false, true]);
+    upstream = () => new Response();
+    // With the reply to its first word.
+    expect([await from("b"), await from("b")]).toEqual([false, true]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([await from("a"), await from("b")]).toEqual([false, false]);
+  });
+
+  it("retry no call while more than a quarter of all fail", async () => {
+    let calls = 0;
+    upstream = () => new Response(null, { status: calls++ % 3 === 0 ? 503 : 200 });
+    for (let second = 0; second < 5; second++, await vi.advanceTimersByTimeAsync(1000)) await from("a", 30);
+    expect(await from("a")).toBe(true);
+    upstream = () => new Response();
+    for (let second = 0; second < 20; second++, await vi.advanceTimersByTimeAsync(1000)) await from("a", 30);
+    expect(await from("a")).toBe(false);
+  });
 });
 
 describe("an operator's word", () => {
@@ -358,6 +455,9 @@ it("while it ramps up, a share of the calls is refused", async () => {
     version: 0,
     unreported: { ok: 0, failed: 0, slow: 0, since: 0, oldest: Infinity },
     reportAt: 0,
+    helloAt: 0,
+    onceUntil: 0,
+    untoldHold: 0,
     reporterUntil: 0,
   });
   const sendAt = (random: number) =>

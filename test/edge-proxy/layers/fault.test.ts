@@ -133,4 +133,17 @@ describe("an error budget", () => {
     };
     expect([await run(), await run()]).toEqual([true, false]);
   });
+
+  it.each([
+    ["open", false],
+    ["closed", true],
+  ] as const)("held %s by an operator leaves faults %s, whatever was seen", async (to, expected) => {
+    const memory = newMemory("i3");
+    memory.forced = new Map([[policy.circuit, { to, until: Date.now() + 60_000 }]]);
+    for (let time = 0; time < 5; time++) {
+      const call = callWith({}, { memory });
+      await faultBudget(policy)(async () => new Response(null, { status: 500 }))(call);
+      expect(call.faulty).toBe(expected);
+    }
+  });
 });

@@ -24,7 +24,7 @@ describe("the tries of a tree of calls", () => {
     expect(reached(attempts)).toBe(expected);
   });
 
-  it("A retry never multiplies down a call chain", () => {
+  it("A retry never multiplies down a call chain: attempts across the request tree are bounded by one budget", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(10), { minLength: 1, maxLength: 6 }), (attempts) => {
         expect(reached(attempts)).toBeLessThanOrEqual(1 + Math.max(TREE_RETRIES, attempts[0]!));

@@ -1,10 +1,13 @@
 /**
  * Leaves a failing backend alone. While the circuit is closed nothing is asked of anyone: calls are counted here, failures
  * are reported to the fleet's circuit on the side, and enough of them trip this isolate at once. Once the circuit has been
- * open for its time, one request in hand asks the fleet's circuit for leave to try.
+ * open for its time, one request in hand asks the fleet's circuit for leave to try. Each reply of the fleet's circuit also says whether
+ * calls are worth a retry.
  */
 import type { Outcome } from "../../../mesh/outcome.ts";
 import { admits, closed, held, probe, report, settle, trip, waitMs } from "../../../mesh/policies/breaker.ts";
+import { HELLO_EVERY_MS } from "../../../mesh/policies/fleet-circuit.ts";
+import { LONGEST_HOLD_MS, retryAfterMs } from "../../../mesh/policies/retry.ts";
 import { endpointCircuit, thresholdsOf } from "../../../mesh/circuits.ts";
 import { addressOf, type Backend, type Policy } from "../../../mesh/snapshot.ts";
 import type { BreakerReply, BreakerReport } from "../../../durable-objects/breaker.ts";
@@ -23,6 +26,9 @@ const REPORT_EVERY_MS = 1000;
 /** A probe that has no response by then has failed, so that its permit is never out for longer. */
 const PROBE_MS = 30_000;
 
+/** Answers whose Retry-After asks to be left alone; elsewhere it says other things (RFC 9110 §10.2.3). */
+const HOLDS: ReadonlySet<number> = new Set([429, 503]);
+
 /** A call that was refused while the circuit ramps up may well pass when it comes again. */
 const RAMP_RETRY_MS = 1000;
 
@@ -39,10 +45,12 @@ export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) 
   const began = now();
   if (!admits(circuit.view, policy, began, random()))
     throw new Denied({ cause: "breaker-open", retryAfterMs: RAMP_RETRY_MS });
+  if (began < circuit.onceUntil) call.once = true;
   let outcome: Outcome = "ignored";
   try {
     const response = await next(call);
     outcome = outcomeOf(call, response.status);
+    if (HOLDS.has(response.status)) hold(circuit, response, now());
     return response;
   } catch (error) {
     outcome = outcomeOf(call, error);
@@ -67,7 +75,7 @@ export const endpointBreaker =
   };
 
 /** What an operator says of a circuit goes before what it says itself. */
-function forcedOf({ forced }: Memory, circuit: string, now: number): Forced | undefined {
+export function forcedOf({ forced }: Memory, circuit: string, now: number): Forced | undefined {
   if (forced.size === 0) return undefined;
   const found = forced.get(circuit);
   return found && now < found.until ? found : undefined;
@@ -83,6 +91,9 @@ export function circuitOf({ outside: { memory } }: Call, { circuit }: CircuitPol
       version: 0,
       unreported: NONE,
       reportAt: 0,
+      helloAt: 0,
+      onceUntil: 0,
+      untoldHold: 0,
       reporterUntil: 0,
     })
   );
@@ -118,29 +129,49 @@ export function count(call: Call, circuit: Circuit, policy: CircuitPolicy, outco
     oldest: Math.min(before.oldest, began),
   };
   // What trips an isolate is what the fleet should hear of now. Whoever still waits to report finds nothing left.
-  if (tripped) sendReport(call, circuit, policy, now, 0);
-  else if (circuit.unreported.failed + circuit.unreported.slow > 0 && now >= circuit.reporterUntil)
+  if (tripped || circuit.untoldHold > 0) sendReport(call, circuit, policy, now, 0);
+  else if (now < circuit.reporterUntil) return;
+  else if (circuit.unreported.failed + circuit.unreported.slow > 0)
     sendReport(call, circuit, policy, now, Math.max(0, circuit.reportAt - now));
+  // The fleet knows by it that others fail alone, and this isolate what others found.
+  else if (now >= circuit.helloAt) sendReport(call, circuit, policy, now, 0);
+}
+
+/** Notes a Retry-After: no isolate is to retry before. One that says hardly more than what is known is not worth a report. */
+function hold(circuit: Circuit, { headers }: Response, now: number): void {
+  const ms = Math.min(retryAfterMs(headers.get("retry-after"), now) ?? 0, LONGEST_HOLD_MS);
+  if (now + ms <= circuit.onceUntil + REPORT_EVERY_MS) return;
+  circuit.onceUntil = circuit.untoldHold = now + ms;
 }
 
 /** After `waitMs`; what is counted until then goes with it. */
 function sendReport(call: Call, circuit: Circuit, policy: CircuitPolicy, now: number, waitMs: number): void {
-  const { later, memory, now: clock } = call.outside;
+  const { later, memory, now: clock, random } = call.outside;
   circuit.reporterUntil = now + waitMs + STATE_TIMEOUT_MS;
   const send = async (): Promise<void> => {
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const at = clock();
     const { ok, failed, slow, oldest } = circuit.unreported;
+    const holdMs = circuit.untoldHold - at;
     circuit.unreported = NONE;
-    circuit.reportAt = at + REPORT_EVERY_MS;
+    circuit.untoldHold = 0;
+    // The first failure is told at once, whatever success was told of before.
+    if (failed + slow > 0) circuit.reportAt = at + REPORT_EVERY_MS;
+    // Isolates that began together need not go on together.
+    circuit.helloAt = at + HELLO_EVERY_MS * (0.8 + 0.2 * random());
     circuit.reporterUntil = 0;
-    if (failed + slow === 0) return;
+    if (ok + failed === 0) return;
+    const message = { seq: ++memory.seq, ok, failed, slow, ageMs: at - oldest, ...openBy(circuit, policy, at) };
     // A report that is lost is not sent again: it may have been counted.
-    const reply = await tell(call, policy, { seq: ++memory.seq, ok, failed, slow, ageMs: at - oldest });
+    const reply = await tell(call, policy, holdMs > 0 ? { ...message, holdMs } : message);
     if (reply) adopt(circuit, reply, clock());
   };
   later(send());
 }
+
+/** That this isolate has opened by itself, for how long it will be silent. */
+const openBy = ({ own, view }: Circuit, policy: CircuitPolicy, now: number): Pick<BreakerReport, "openMs"> =>
+  own && view.kind !== "closed" ? { openMs: waitMs(view, policy, now) } : {};
 
 /**
  * Leave to send this call though the circuit is not closed: the permit under which it goes, or undefined if the circuit
@@ -217,7 +248,14 @@ async function bringBack(
   began: number,
 ): Promise<void> {
   const { memory, now } = call.outside;
-  const message = { seq: ++memory.seq, ...counts(settled.outcome), ageMs: now() - began, settled };
+  const at = now();
+  const message = {
+    seq: ++memory.seq,
+    ...counts(settled.outcome),
+    ageMs: at - began,
+    settled,
+    ...openBy(circuit, policy, at),
+  };
   const reply = (await tell(call, policy, message)) ?? (await tell(call, policy, message));
   if (reply) adopt(circuit, reply, now());
 }
@@ -239,6 +277,7 @@ async function tell(
 
 /** Takes the fleet's word, unless a newer one was heard. That the fleet is well does not undo what this isolate saw. */
 function adopt(circuit: Circuit, reply: BreakerReply, now: number): void {
+  if (reply.onceMs !== undefined) circuit.onceUntil = Math.max(circuit.onceUntil, now + reply.onceMs);
   if (reply.version < circuit.version) return;
   circuit.version = reply.version;
   if (reply.kind === "closed") {

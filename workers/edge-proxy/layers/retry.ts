@@ -6,6 +6,7 @@
 import {
   failureOf,
   isWorthATry,
+  LONGEST_HOLD_MS,
   mayRepeat,
   retryAfterMs,
   type Tried,
@@ -92,9 +93,6 @@ function hold({ outside: { now } }: Call, retries: Retries, outcome: Tried): num
   if (ms !== undefined) retries.heldUntil = Math.max(retries.heldUntil, now() + Math.min(ms, LONGEST_HOLD_MS));
   return ms;
 }
-
-/** As Envoy: a longer time is taken for a mistake. */
-const LONGEST_HOLD_MS = 300_000;
 
 const timeLeft = ({ outside }: Call, deadline: number | undefined): number =>
   deadline === undefined ? Infinity : deadline - outside.now();

@@ -1,0 +1,121 @@
+/**
+ * The fleet's circuit: a breaker on what all isolates report of a backend, and who these isolates are. Each trips by itself, at once.
+ * The fleet's circuit opens when enough of them agree: what a single one sees may be its own way to the backend. So it takes two, or
+ * all if there are fewer; docs/decisions/028-two-tiers.md. All times are milliseconds on the clock of the circuit's object.
+ */
+import {
+  type Breaker,
+  type BreakerPolicy,
+  closed,
+  count,
+  type Evidence,
+  isFailing,
+  opensAt,
+  tally,
+  trip,
+} from "./breaker.ts";
+import { LONGEST_HOLD_MS } from "./retry.ts";
+
+export type FleetCircuit = {
+  readonly breaker: Breaker;
+  /** Isolates that were heard of lately, by name. */
+  readonly callers: Readonly<Record<string, Caller>>;
+  /** The backend asked to be left alone until then. */
+  readonly holdUntil: number;
+};
+
+type Caller = {
+  /** Of its newest word. */
+  readonly seq: number;
+  /** It counts as a caller until then. */
+  readonly until: number;
+  /** When its failures or slow calls were last heard of by a closed circuit. */
+  readonly badAt?: number;
+  /** It has opened by itself. */
+  readonly open: boolean;
+};
+
+/** What an isolate says: finished calls, and how it stands by them. */
+export type Word = Evidence & {
+  /** It has opened by itself, and tries again after so long. */
+  readonly openMs?: number;
+  /** The backend asked to be left alone for so long (Retry-After). */
+  readonly holdMs?: number;
+};
+
+export const NOTHING_HEARD: FleetCircuit = { breaker: closed(0), callers: {}, holdUntil: 0 };
+
+/** An isolate whose calls succeed says so this often. */
+export const HELLO_EVERY_MS = 10_000;
+/** One that was not heard of for so long calls no more: it may have missed saying so once. */
+const SEEN_MS = 2 * HELLO_EVERY_MS;
+/** Of more, those heard of last are a fair sample. */
+const MOST_CALLERS = 500;
+
+/** Notes a word, and opens a closed circuit when its callers agree. A word that comes twice, or was overtaken, changes nothing. */
+export function hear(circuit: FleetCircuit, word: Word, policy: BreakerPolicy, now: number): FleetCircuit {
+  const known = circuit.callers[word.source];
+  if (known && word.seq <= known.seq) return circuit;
+  const breaker = count(circuit.breaker, word, policy, now);
+  const isBad = breaker !== circuit.breaker && (word.failed > 0 || (word.slow ?? 0) > 0);
+  const badAt = isBad ? now : known?.badAt;
+  const caller = {
+    seq: word.seq,
+    until: now + (word.openMs ?? 0) + SEEN_MS,
+    ...(badAt !== undefined && { badAt }),
+    open: word.openMs !== undefined,
+  };
+  const heard: FleetCircuit = {
+    breaker,
+    callers: { ...(known ? circuit.callers : room(circuit.callers, now)), [word.source]: caller },
+    holdUntil: Math.max(circuit.holdUntil, now + Math.min(word.holdMs ?? 0, LONGEST_HOLD_MS)),
+  };
+  return isBad && agree(heard, policy, now) ? { ...heard, breaker: trip(breaker, policy, now) } : heard;
+}
+
+/**
+ * Whether it is the backend that fails: the window says so and no isolate alone does, or as large a share of the isolates as the policy
+ * asks of calls has opened by itself.
+ */
+function agree({ breaker, callers }: FleetCircuit, policy: BreakerPolicy, now: number): boolean {
+  if (breaker.kind !== "closed") return false;
+  const present = Object.values(callers).filter(({ until }) => now < until);
+  const enough = policy.alone ? 1 : Math.min(2, present.length);
+  const bad = present.filter(({ badAt = -1 }) => badAt >= breaker.since && badAt > now - policy.windowMs);
+  if (bad.length >= enough && isFailing(breaker, policy, now)) return true;
+  const open = present.filter((caller) => isOpen(caller, breaker.since)).length;
+  return !policy.alone && open >= Math.max(enough, opensAt(breaker, policy, now) * present.length);
+}
+
+/** What opened it before the fleet's circuit closed says nothing of the backend since. */
+const isOpen = ({ open, badAt = -1 }: Caller, since: number): boolean => open && badAt >= since;
+
+/** Without those that call no more, and with room for one: the table only grows by newcomers. */
+function room(callers: FleetCircuit["callers"], now: number): FleetCircuit["callers"] {
+  const present = Object.entries(callers).filter(([, { until }]) => now < until);
+  if (present.length < MOST_CALLERS) return Object.fromEntries(present);
+  return Object.fromEntries(present.toSorted(([, a], [, b]) => b.until - a.until).slice(0, MOST_CALLERS - 1));
+}
+
+/** More of all calls than this fail, after all their tries: further tries are load alone. */
+const CUT_OFF = 0.25;
+/** Failing isolates report once a second, and hear with the reply whether it goes on. */
+const CUT_OFF_MS = 2000;
+
+/** For how long no isolate is to retry: the backend asked for it, or retries do not help. 0 for not at all. */
+export function onceMs({ breaker, holdUntil }: FleetCircuit, { failures }: BreakerPolicy, now: number): number {
+  const held = Math.max(0, holdUntil - now);
+  if (breaker.kind !== "closed") return held;
+  const { ok, failed } = tally(breaker);
+  return failed >= failures && failed > CUT_OFF * (ok + failed) ? Math.max(held, CUT_OFF_MS) : held;
+}
+
+/** How many isolates call the backend, and the ids of those that a closed circuit leaves open by themselves. */
+export function callersOf(
+  { breaker, callers }: FleetCircuit,
+  now: number,
+): { readonly seen: number; readonly open: readonly string[] } {
+  const present = Object.entries(callers).filter(([, { until }]) => now < until);
+  const open = present.filter(([, caller]) => breaker.kind === "closed" && isOpen(caller, breaker.since));
+  return { seen: present.length, open: open.map(([id]) => id) };
+}
