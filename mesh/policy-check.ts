@@ -41,6 +41,10 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     [layer.shards, layer.executionMs, layer.retentionMs].every(isPositive) &&
     [layer.maxRequestBytes, layer.maxResponseBytes].every((bytes) => typeof bytes === "number") &&
     [layer.required, layer.repeatable].every((flag) => typeof flag === "boolean"),
+  "stale-serve": ({ scope, maxStaleMs, maxBytes, collapse, callerHeaders }) =>
+    [scope, collapse].every((text) => typeof text === "string") &&
+    [maxStaleMs, maxBytes].every(isPositive) &&
+    isTexts(callerHeaders),
   "request-headers": isHeaderChanges,
   "response-headers": isHeaderChanges,
   redirect: ({ status, path }) => isPositive(status) && (path === undefined || isPathChange(path)),

@@ -23,6 +23,7 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   "request-limits": asItIs,
   "rate-limit": asItIs,
   idempotency: asItIs,
+  "stale-serve": asItIs,
   "request-headers": asItIs,
   "response-headers": asItIs,
   redirect: asItIs,

@@ -17,6 +17,7 @@ import type { Fault } from "./policies/fault.ts";
 import type { Hedge } from "./policies/hedge.ts";
 import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
+import type { StaleServe } from "./policies/stale-serve.ts";
 import type { Balance } from "./policies/balance.ts";
 import type { BreakerPolicy } from "./policies/breaker.ts";
 
@@ -136,6 +137,7 @@ export type Policy =
   | { readonly kind: "authorize"; readonly groups: readonly AuthorizationGroup[] }
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
   | ({ readonly kind: "idempotency" } & Idempotency)
+  | ({ readonly kind: "stale-serve" } & StaleServe)
   | ({ readonly kind: "request-headers" } & HeaderChanges)
   | ({ readonly kind: "response-headers" } & HeaderChanges)
   | ({ readonly kind: "redirect" } & Redirect)

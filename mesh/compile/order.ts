@@ -11,6 +11,7 @@
  * | authorize | sees the request as it was routed, before anything is spent on it or changed in it |
  * | rate-limit | refuses before any work is done, and before a breaker could count the refusal |
  * | idempotency | after limits, which a refusal must not have begun; before all that works on a request, so that a replay does none of it again |
+ * | stale-serve | after all that asks who calls and whether it may; before all that works on a request, so that an answer that is kept is one as the filters left it |
  * | refuse, redirect | answer without a backend; after limits, so that they cannot be had for free |
  * | response-headers | sees every answer that a backend gave |
  * | request-headers, rewrite | once a request, not once a try |
@@ -40,6 +41,7 @@ const ORDER: readonly Policy["kind"][] = [
   "authorize",
   "rate-limit",
   "idempotency",
+  "stale-serve",
   "refuse",
   "redirect",
   "response-headers",

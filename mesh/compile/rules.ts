@@ -21,6 +21,7 @@ import { rateLimitLayer } from "./layers/rate-limit.ts";
 import { requestLimitsLayer } from "./layers/request-limits.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
+import { staleServeLayer } from "./layers/stale-serve.ts";
 import { policyDeadline, routeDeadline, tryTimeouts } from "./layers/timeouts.ts";
 import { inOrder } from "./order.ts";
 import { MESH_TARGET, namespaceTarget, type Policies, type Target } from "./policies.ts";
@@ -77,6 +78,11 @@ export function compiledRule(compiling: Compiling, route: Route, index: number, 
         ...ruleLayers(compiling, route, rule, path, targets),
         ...callerLayers(compiling.policies, targets, leadsTo),
         ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
+        ...staleServeLayer(
+          compiling.policies,
+          [...targets, ...leadsTo.toReversed()],
+          `${namespace}/${name}/${rule.name ?? index}`,
+        ),
       ]),
     ),
     backends,
@@ -94,6 +100,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
         ...requestLimitsLayer(compiling.policies, [target]),
         ...callerLayers(compiling.policies, [], [target]),
         ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
+        ...staleServeLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
       ]),
     ),
     backends: [

@@ -10,6 +10,7 @@ import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
 import { path } from "./traffic/path.ts";
 import { outlierEjection } from "./traffic/outlier-ejection.ts";
+import { staleServe } from "./traffic/stale-serve.ts";
 import { timeouts } from "./traffic/timeouts.ts";
 
 /** How traffic to its targets behaves. Each section is taken whole from the most specific policy that has it. */
@@ -40,6 +41,7 @@ export const trafficPolicy = defineKind(
         concurrency: concurrency.optional(),
         loadBalancing: loadBalancing.optional(),
         outlierEjection: outlierEjection.optional(),
+        staleServe: staleServe.optional(),
       })
       .refine(({ hedge: copies, concurrency: limit }) => !copies || !limit, {
         path: ["hedge"],

@@ -1,5 +1,6 @@
 /** What the mesh does about backends that refuse, reset, hang, dribble and lie about length, and what its callers see of it. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, request as send, type ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ask, type Asked } from "../support/http.ts";
 import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
@@ -134,6 +135,20 @@ const MANIFESTS = () =>
       "doomed",
       `fault: { expires: "${TOMORROW}", abort: { percent: 100, status: 500 }, errorBudget: { failures: 3 } }`,
     ),
+    backend("kept", leaf.url),
+    policy(
+      "kept",
+      `staleServe: {}
+  breaker: { failures: 3, openFor: 30s }`,
+    ),
+    backend("bounded", leaf.url),
+    policy(
+      "bounded",
+      `staleServe: {}
+  timeouts: { request: 600ms }`,
+    ),
+    backend("shared", leaf.url),
+    policy("shared", "staleServe: { collapse: Always }"),
     backend("hedged", wavering.url),
     policy("hedged", "hedge: {}"),
   ].join("");
@@ -307,6 +322,137 @@ describe("faults on purpose", () => {
     await pause(200);
     // Its first failure tells it that they are over.
     expect(await failures(mesh.edges[1]!)).toBe(1);
+  });
+});
+
+describe("kept answers", () => {
+  const get = (path: string, { edge = 0, service = "kept", ...more }: Partial<Asked> & Where = {}) =>
+    ask({ port: mesh.edges[edge]!, host: `${service}.shop.mesh.localhost`, path, ...more });
+  type Where = { readonly edge?: number; readonly service?: string };
+  const dies = (_: IncomingMessage, response: ServerResponse) => void response.writeHead(503).end();
+  const says =
+    (body: string | Buffer, headers: Record<string, string>) => (_: IncomingMessage, response: ServerResponse) =>
+      void response.writeHead(200, headers).end(body);
+  const KEEP = "max-age=1, stale-if-error=3";
+
+  it("are no other than without the policy while the service answers", async () => {
+    leafAnswers = says("whole", { "content-length": "5", "cache-control": KEEP, etag: '"1"' });
+    const { headers, body } = await get("/whole", { edge: 1 });
+    expect([body, headers["content-length"], headers.etag, headers["cache-status"], headers.age]).toEqual([
+      "whole",
+      "5",
+      '"1"',
+      undefined,
+      undefined,
+    ]);
+    const packed = gzipSync("packed");
+    leafAnswers = says(packed, { "content-encoding": "gzip", "cache-control": KEEP });
+    const both = await get("/packed", { edge: 1, headers: { "accept-encoding": "gzip" } });
+    expect([both.headers["content-encoding"], both.status]).toEqual(["gzip", 200]);
+    await pause(100);
+    leafAnswers = dies;
+    // Whoever asks for it now need not take it packed.
+    expect(await get("/packed", { edge: 1 })).toMatchObject({ status: 200, body: "packed" });
+  });
+
+  it("stand in for a dead service until they are too stale, on every edge, and say so", async () => {
+    leafAnswers = says("live", { "cache-control": KEEP });
+    const born = Date.now();
+    expect((await get("/item")).body).toBe("live");
+    await pause(300);
+    leafAnswers = dies;
+    leaf.received.length = 0;
+    const details = new Set<string>();
+    for (const edge of [0, 0, 0, 0, 0, 1, 2]) {
+      const { status, headers, body } = await get("/item", { edge });
+      expect([status, body, headers["selvedge-cause"]]).toEqual([200, "live", "stale"]);
+      expect(Number(headers.age)).toBeLessThanOrEqual(3);
+      details.add(
+        String(headers["cache-status"])
+          .replace(/fwd=(stale|bypass)/, "fwd")
+          .replace(/ttl=-?\d+;/, ""),
+      );
+    }
+    expect(details).toEqual(new Set(["selvedge;fwd;fwd-status=503", 'selvedge;hit;detail="breaker-open"']));
+    // Once the circuit is open, nobody asks the service.
+    expect(leaf.received.length).toBeLessThan(7);
+    await pause(born + 4300 - Date.now());
+    expect((await get("/item")).headers["selvedge-cause"]).toBe("breaker-open");
+  });
+
+  it("of one caller are never another's", async () => {
+    const own = (request: IncomingMessage, response: ServerResponse) =>
+      void response
+        .writeHead(200, {
+          "cache-control": request.url === "/open" ? "public, max-age=60" : String(request.headers["x-say"]),
+          "set-cookie": "session=secret",
+        })
+        .end(`for ${request.headers.cookie}`);
+    const cases = [
+      { path: "/private", say: "private, max-age=60" },
+      { path: "/unsaid", say: "max-age=60" },
+      { path: "/open", say: "" },
+    ];
+    leafAnswers = own;
+    for (const { path, say } of cases)
+      for (const edge of [0, 2]) await get(path, { edge, service: "shared", headers: { cookie: "ann", "x-say": say } });
+    await pause(300);
+    leafAnswers = dies;
+    for (const headers of [{ cookie: "ann" }, { cookie: "bob" }, { authorization: "Bearer bob" }, {}])
+      for (const { path } of cases) {
+        const { status, body, headers: said } = await get(path, { edge: 2, service: "shared", headers });
+        expect([path, status, body, said["set-cookie"]]).toEqual(
+          path === "/open" ? [path, 200, "for ann", undefined] : [path, 503, "", undefined],
+        );
+      }
+  });
+
+  it("of which a part is missing are none", async () => {
+    leafAnswers = (request, response) => {
+      response.writeHead(200, { "cache-control": "max-age=60" }).write("hal");
+      setTimeout(() => request.socket.destroy(), 30);
+    };
+    await get("/half", { service: "shared" }).catch(() => undefined);
+    await pause(300);
+    leafAnswers = dies;
+    expect((await get("/half", { service: "shared" })).status).toBe(503);
+  });
+
+  it("come before the time is up when the service hangs, which then hears that nobody waits", async () => {
+    leafAnswers = says("before", { "cache-control": "max-age=0, stale-if-error=60" });
+    await get("/slow", { service: "bounded" });
+    await pause(300);
+    let left = false;
+    leafAnswers = (_, response) => void response.on("close", () => (left = true));
+    const { body, headers } = await get("/slow", { service: "bounded" });
+    expect([body, headers["cache-status"]]).toEqual([
+      "before",
+      expect.stringMatching(/^selvedge;fwd=stale;ttl=-\d;detail="deadline-exceeded"$/),
+    ]);
+    await expect.poll(() => left, { timeout: 3000 }).toBe(true);
+  });
+
+  it("are fetched once for all who ask at the same time, though the first of them leaves", async () => {
+    leafAnswers = (_, response) =>
+      void setTimeout(() => response.writeHead(200, { "cache-control": "max-age=60" }).end("one"), 400);
+    leaf.received.length = 0;
+    const first = send({
+      host: "127.0.0.1",
+      port: mesh.edge,
+      path: "/crowd",
+      headers: { host: "shared.shop.mesh.localhost" },
+    });
+    first.on("error", () => {}).end();
+    await expect.poll(() => leaf.received.length).toBe(1);
+    const crowd = Array.from({ length: 40 }, () => get("/crowd", { service: "shared" }));
+    await pause(100);
+    first.destroy();
+    const answers = await Promise.all(crowd);
+    expect(leaf.received.length).toBe(1);
+    expect(new Set(answers.map(({ body, headers }) => [body, headers["selvedge-cause"]].join(" ")))).toEqual(
+      new Set(["one collapsed"]),
+    );
+    expect(answers[0]?.headers["cache-status"]).toBe("selvedge;fwd=miss;collapsed");
   });
 });
 

@@ -80,6 +80,10 @@ describe("a layer that a request would trip over is refused", () => {
     ["a retry without codes", { ...RETRY, codes: undefined }],
     ["a retry of no attempt", { ...RETRY, attempts: 0 }],
     ["a retry whose backoff is no time", { ...RETRY, backoff: { baseMs: 0, maxMs: 0, least: false } }],
+    [
+      "stale answers without a bound",
+      { kind: "stale-serve", scope: "r", maxBytes: 1, collapse: "never", callerHeaders: [] },
+    ],
     ["a hedge without a share", { kind: "hedge", scope: "r", percentile: 0.95, leastMs: 5 }],
     ["a fault without an end", { kind: "fault", headers: [] }],
     ["a fault of no share", { kind: "fault", until: 1, headers: [], reset: {} }],

@@ -12,6 +12,7 @@ import type {
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { IDLE_AFTER_MS } from "../../mesh/fleet.ts";
 import { NOWHERE } from "../../mesh/pointer.ts";
+import { answers } from "./answers.ts";
 import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
 import { admit, refusesLow, release } from "../../mesh/policies/shed.ts";
 import { OVERLOADED_RETRY_MS } from "./layers/low-priority.ts";
@@ -169,6 +170,7 @@ function outside(
     concurrency: (limit) => env.CONCURRENCY.getByName(limit),
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
+    answers,
     health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),

@@ -11,6 +11,7 @@ import type {
   RateLimitObject,
 } from "../../durable-objects/index.ts";
 import type { Trace } from "../../mesh/telemetry/trace.ts";
+import type { AnswerStore } from "./answers.ts";
 import type { EdgeKey, Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
@@ -42,6 +43,8 @@ export type Call = {
   broken: AbortSignal | undefined;
   /** When the response's headers must be there, in milliseconds since 1970: the nearest of all that bound the call at this point. */
   deadline: number | undefined;
+  /** `deadline` is the time that the caller itself gave. */
+  deadlineIsCallers: boolean;
   /** The caller's address, or empty where the runtime does not tell. */
   readonly client: string;
   /** The listener's: what the caller spoke, and the port that it called. */
@@ -57,6 +60,8 @@ export type Call = {
   standIn: "breaker" | "health-check" | "rate-limit" | "concurrency" | "idempotency" | "identity" | undefined;
   /** A policy on dry run would have refused it. */
   wouldDeny: boolean;
+  /** The answer is not what an upstream said to this call: it was kept, or is the one to another call. */
+  stoodIn: "stale" | "collapsed" | undefined;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */
@@ -115,6 +120,7 @@ export type Outside = {
   /** The secret that the edges of this mesh share, or empty. */
   readonly meshKey: string;
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
+  readonly answers: AnswerStore;
   readonly health: (object: string) => Pick<HealthObject, "ask">;
   /** Where this edge is, as endpoints name their zones; empty where it is not known. */
   readonly zone: string;

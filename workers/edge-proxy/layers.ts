@@ -26,6 +26,7 @@ import { requestLimits } from "./layers/request-limits.ts";
 import { retry } from "./layers/retry.ts";
 import { rewrite } from "./layers/rewrite.ts";
 import { session } from "./layers/session.ts";
+import { staleServe } from "./layers/stale-serve.ts";
 
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   deadline,
@@ -45,6 +46,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   mirror: mirror(backends),
   session: session(backends),
   "expose-endpoint": exposeEndpoint(backends),
+  "stale-serve": staleServe,
   breaker,
   concurrency,
   retry,

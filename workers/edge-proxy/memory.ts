@@ -5,6 +5,8 @@ import type { Jwk, KeySet } from "../../mesh/key-set.ts";
 import type { PermitHolder } from "../../mesh/policies/concurrency-holder.ts";
 import type { Pace } from "../../mesh/policies/hedge.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
+import type { Flight } from "../../mesh/policies/flight.ts";
+import { newShelf, type Shelf } from "../../mesh/policies/shelf.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
 
@@ -44,6 +46,12 @@ export type Memory = {
   readonly paces: Map<string, Pace>;
   /** Claims of retries that were signed, by what was signed. */
   readonly claims: Map<string, string>;
+  /** Answers kept for when their upstream fails. */
+  readonly shelf: Shelf;
+  /** Requests whose answer others wait for, by what is asked. */
+  readonly flights: Map<string, Flight>;
+  /** Until when the upstream of a rule counts as failing. Milliseconds since 1970. */
+  readonly failing: Map<string, number>;
 };
 
 /** `until` in milliseconds since 1970. */
@@ -141,6 +149,9 @@ export const newMemory = (id: string): Memory => ({
   retries: new Map(),
   claims: new Map(),
   paces: new Map(),
+  shelf: newShelf(),
+  flights: new Map(),
+  failing: new Map(),
 });
 
 /** Sets `key`; a map that is full forgets its oldest. */

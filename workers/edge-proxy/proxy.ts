@@ -92,6 +92,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         signal: undefined,
         broken: undefined,
         deadline: undefined,
+        deadlineIsCallers: false,
         client: ingress.client,
         scheme: ingress.scheme,
         port: ingress.port,
@@ -100,6 +101,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         claims: undefined,
         standIn: undefined,
         wouldDeny: false,
+        stoodIn: undefined,
         onAnswer: undefined,
         progress: { sent: false },
         covered: false,
@@ -117,7 +119,8 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       const allowedMs = timeAllowed((name) => request.headers.get(name));
       const handler = handlerOf(match);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
-      return observed(seen, "", finish(await run(call), call), outside);
+      const response = await run(call);
+      return observed(seen, call.stoodIn ?? "", finish(response, call), outside);
     } catch (error) {
       if (!(error instanceof Denied)) console.error("edge failed", error);
       const denial: Denial = error instanceof Denied ? error.denial : { cause: "internal" };
@@ -218,6 +221,7 @@ function finish(response: Response, call: Call): Response {
   const finished = new Response(response.body, response);
   cleanResponse(finished.headers);
   finished.headers.set(MESH_HEADERS.epoch, String(call.pinned.epoch));
+  if (call.stoodIn !== undefined) finished.headers.set(MESH_HEADERS.cause, call.stoodIn);
   return mark(finished, call);
 }
 

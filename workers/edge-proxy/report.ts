@@ -31,7 +31,7 @@ export type Seen = {
 /** Counts the answer, by the time of its headers: how long its body takes is the caller's doing as much as anyone's. */
 export function observed(
   { request, began, rule, call }: Seen,
-  cause: Cause | "",
+  cause: Cause | NonNullable<Call["stoodIn"]> | "",
   response: Response,
   outside: Outside,
 ) {

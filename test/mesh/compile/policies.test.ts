@@ -217,6 +217,42 @@ describe("a fault and a hedge", () => {
   });
 });
 
+describe("stale answers", () => {
+  const kept = (target: TargetName, maxStale: string) =>
+    trafficPolicy(target, {
+      targetRefs: [TARGETS[target]],
+      staleServe: { maxStale, callerHeaders: ["X-Api-Key", "Cookie"] },
+    });
+
+  it("are kept at the rule, with every default filled in", () => {
+    expect(layer(rule(compiled(...world, kept("route", "1m"))).layers, "stale-serve")).toEqual({
+      kind: "stale-serve",
+      scope: "default/shop/cart",
+      maxStaleMs: 60_000,
+      maxBytes: 1_048_576,
+      collapse: "failing",
+      callerHeaders: ["authorization", "cookie", "x-api-key"],
+    });
+  });
+
+  it.each<[TargetName[], number | undefined]>([
+    [[], undefined],
+    [["gateway", "rule"], 2000],
+    [["rule", "service"], 4000],
+    [["rule", "service", "backend"], 3000],
+  ])("as the most specific of %j says, of backends the first", (targets, expected) => {
+    const times = { gateway: "1s", listener: "1s", route: "1s", rule: "2s", backend: "3s", service: "4s" };
+    const result = compiled(...world, ...targets.map((target) => kept(target, times[target])));
+    expect(layer(rule(result).layers, "stale-serve")?.maxStaleMs).toBe(expected);
+  });
+
+  it("are kept at a Service's own address, too", () => {
+    const { snapshot } = compiled(...world, kept("service", "4s"));
+    const own = snapshot.rules.find((one) => one.route === "default/s" && one.rule === "");
+    expect(layer(own?.layers, "stale-serve")?.scope).toBe("Service/default/s");
+  });
+});
+
 describe("a breaker is that of the most specific target, the backend's own above all", () => {
   it.each<[TargetName[], (number | undefined)[]]>([
     [[], [undefined, undefined]],

@@ -23,6 +23,7 @@ function bounded(next: Handler, call: Call, ms: number, reason: Error | undefine
   // Another that is nearer answers anyway.
   if (call.deadline !== undefined && call.deadline <= at) return next(call);
   call.deadline = at;
+  call.deadlineIsCallers = reason === CALLERS_TIME_IS_UP;
   const controller = new AbortController();
   const outer = call.signal;
   call.signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;

@@ -8,7 +8,7 @@ import { MESH_HEADERS } from "../../../mesh/headers.ts";
 import { hexOf } from "../../../mesh/hex.ts";
 import { type Idempotency, keyIn, type Settled, shardOf, type Stored } from "../../../mesh/policies/idempotency.ts";
 import { type Failure, failureOf } from "../../../mesh/policies/retry.ts";
-import { cleanResponse } from "../forwarding.ts";
+import { keptHeaders } from "../kept-headers.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { readUpTo } from "../read-up-to.ts";
 import { TimeUp, within } from "../within.ts";
@@ -19,8 +19,6 @@ const MESSAGE_MS = 1000;
 const BEGIN_TRIES = 2;
 const SETTLE_TRIES = 3;
 const RETRY_AFTER_MS = 1000;
-/** Of a stored response, all together, in characters. */
-const LARGEST_HEADERS = 32 * 1024;
 
 export const idempotency: MakeLayer<"idempotency"> = (policy) => {
   const methods = new Set(policy.methods);
@@ -192,17 +190,6 @@ async function answerOf(next: Handler, call: Call, maxBytes: number): Promise<He
     kept: whole ? { status, headers } : { status },
     ...(whole && { body: read.bytes }),
   };
-}
-
-/** Undefined when they are too many. Cookies are secrets of a session, and not kept with the answer. */
-function keptHeaders(from: Headers): Stored["headers"] {
-  const headers = new Headers(from);
-  cleanResponse(headers);
-  headers.delete("set-cookie");
-  headers.delete("content-length");
-  const pairs = Array.from(headers, ([name, value]) => ({ name, value }));
-  const size = pairs.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
-  return size > LARGEST_HEADERS ? undefined : pairs;
 }
 
 function replay({ stored, body }: Extract<BegunReply, { kind: "done" }>): Response {

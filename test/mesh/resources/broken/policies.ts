@@ -64,6 +64,7 @@ export const policies: readonly Broken[] = [
     "invalid-value spec.fault.match.callers[0]",
   ],
   ["a hedge of what has permits", traffic("‸hedge: {}, concurrency: {limit: 5}"), "invalid-value spec.hedge"],
+  ["stale answers without a bound", traffic("staleServe: {‸maxStale: 0s}"), "invalid-value spec.staleServe.maxStale"],
   ["a hedge for most requests", traffic("hedge: {‸percentile: 10}"), "invalid-value spec.hedge.percentile"],
   ["a retry on nothing", traffic("retry: {‸on: []}"), "invalid-value spec.retry.on"],
   ["a retry on a condition that there is not", traffic('retry: {on: [‸"6xx"]}'), "invalid-value spec.retry.on[0]"],
