@@ -40,14 +40,12 @@ export function listeners(model: Model): Listeners {
   const asking = Map.groupBy(model.all("ListenerSet"), (set) => sets.get(set)?.gateway);
 
   for (const gateway of model.all("Gateway").filter((one) => isOurs(model, one))) {
-    const parameters = gateway.spec.infrastructure?.parametersRef && INVALID_PARAMETERS;
-    const own = judged(gateway, gateway, new Map()).map((fact) =>
-      parameters ? { ...fact, refusal: parameters } : fact,
-    );
+    const rejected = rejection(gateway);
+    const own = judged(gateway, gateway, new Map()).map((fact) => (rejected ? { ...fact, refusal: rejected } : fact));
     byOwner.set(gateway, own);
     const taken = portsOf(own);
     for (const set of asking.get(gateway) ?? []) {
-      const refusal = sets.get(set)?.refusal ?? (parameters || isRefused(own) ? parentRefused(gateway) : undefined);
+      const refusal = sets.get(set)?.refusal ?? (rejected || isRefused(own) ? parentRefused(gateway) : undefined);
       const brought = judged(gateway, set, taken).map((fact) => (refusal ? { ...fact, refusal } : fact));
       byOwner.set(set, brought);
       portsOf(brought, taken);
@@ -71,6 +69,22 @@ export const INVALID_PARAMETERS: Refusal = {
   message: NO_PARAMETERS,
   fix: "leave it out",
 };
+
+const ADDRESS_TYPES: readonly string[] = ["IPAddress", "Hostname"];
+
+/** Why nothing of a Gateway is accepted, whatever its listeners. */
+export function rejection({ spec }: Item<"Gateway">): Refusal | undefined {
+  if (spec.infrastructure?.parametersRef) return INVALID_PARAMETERS;
+  const index = (spec.addresses ?? []).findIndex(({ type }) => !ADDRESS_TYPES.includes(type));
+  if (index === -1) return undefined;
+  return {
+    reason: "UnsupportedAddress",
+    code: "not-carried",
+    path: `spec.addresses[${index}].type`,
+    message: `an address is an IPAddress or a Hostname, not ${spec.addresses?.[index]?.type}`,
+    fix: "leave it out: the edge's own addresses hold",
+  };
+}
 
 /** Warnings about listeners and sets that take no part. */
 export function reportListeners(model: Model, { of, setOf }: Listeners): void {

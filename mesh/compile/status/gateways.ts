@@ -1,7 +1,15 @@
 /** Status of GatewayClass, Gateway and ListenerSet. */
 import { GATEWAY_API } from "../../resources/kind.ts";
 import type { Facts } from "../compile.ts";
-import { INVALID_PARAMETERS, isCarried, isOurClass, isOurs, isRefused, type ListenerFact } from "../listeners.ts";
+import {
+  INVALID_PARAMETERS,
+  isCarried,
+  isOurClass,
+  isOurs,
+  isRefused,
+  type ListenerFact,
+  rejection,
+} from "../listeners.ts";
 import type { Item } from "../model.ts";
 import { unresolvedCertificate } from "./certificates.ts";
 import { type Condition, isTrue, type Judge, judge } from "./condition.ts";
@@ -40,10 +48,9 @@ export function gatewayStatus(facts: Facts, deployment: Deployment, routes: Atta
   const all = [...own, ...sets.flatMap((set) => facts.listeners.of(set))];
   const live = all.some((fact) => isTrue(listenerConditions(facts, deployment, fact), "Programmed"));
   const { addresses, unassigned } = addressesOf(item, deployment);
-  const { reason, message } = INVALID_PARAMETERS;
-  const invalid = item.spec.infrastructure?.parametersRef && say("Accepted", false, reason, message);
+  const rejected = rejection(item);
   const programmed = (): Condition => {
-    if (invalid) return say("Programmed", false, "Invalid", message);
+    if (rejected) return say("Programmed", false, "Invalid", rejected.message);
     if (isRefused(own)) return say("Programmed", false, "Invalid", "none of the listeners is valid");
     if (unassigned) return say("Programmed", false, "AddressNotUsable", unassigned);
     return live
@@ -52,7 +59,10 @@ export function gatewayStatus(facts: Facts, deployment: Deployment, routes: Atta
   };
   return {
     addresses,
-    conditions: [invalid ?? accepted(say, own), programmed()],
+    conditions: [
+      rejected ? say("Accepted", false, rejected.reason, rejected.message) : accepted(say, own),
+      programmed(),
+    ],
     listeners: own.map((fact) => listenerStatus(facts, deployment, routes, fact)),
     attachedListenerSets: sets.length,
   };

@@ -109,6 +109,11 @@ describe("a Gateway", () => {
       [of([http], { infrastructure: { parametersRef } })],
       ["Accepted=False/InvalidParameters", "Programmed=False/Invalid"],
     ],
+    [
+      "at an address of a kind that there is not here",
+      [of([http], { addresses: [{ type: "example.com/pool", value: "blue" }] })],
+      ["Accepted=False/UnsupportedAddress", "Programmed=False/Invalid"],
+    ],
     ["of no listener", [of([])], ["Accepted=True/Accepted", "Programmed=False/Invalid"]],
     [
       "of no listener but a ListenerSet's",
