@@ -2,11 +2,12 @@
  * A snapshot as KV holds it: a manifest, and shards of some hundreds of routes, each under the hash of its bytes. One host is in one
  * shard with all its routes, so that a changed route changes one shard, and an edge loads what it serves and no more.
  */
+import { areSame } from "./kept.ts";
 import { hashOfHost, hashOfService, shardOf, writeManifest } from "./manifest.ts";
 import { inOrder } from "./normal.ts";
 import { listenerScope, serviceScope } from "./scope.ts";
 import { ShardWriter } from "./shard/write.ts";
-import type { Policy, RouteTable, Snapshot } from "./snapshot.ts";
+import type { RouteTable, Snapshot } from "./snapshot.ts";
 
 export type Published = {
   readonly manifest: Uint8Array;
@@ -29,22 +30,50 @@ type Place = {
   readonly table: RouteTable;
 };
 
-export async function encode(snapshot: Snapshot, sha256: Sha256): Promise<Published> {
-  const { shards, manifest } = cutUp(snapshot);
-  const hashes = await Promise.all(shards.map(sha256));
-  return { manifest: manifest(hashes), shards: new Map(hashes.map((hash, number) => [hash, shards[number]!])) };
+/** With the shards that are left as they were: of what comes after a snapshot, most are. */
+export type Encoded = Published & { readonly parts: readonly (Part & { readonly hash: string })[] };
+
+/** A shard, and what it is made of: the scope, name and table of each place. */
+type Part = {
+  readonly of: readonly unknown[];
+  readonly bytes: Uint8Array;
+  /** Of policies that its rules have. */
+  readonly kinds: ReadonlySet<string>;
+};
+
+/** `before` is a snapshot that was compiled earlier: where the tables are the same objects still, so are the bytes. */
+export async function encode(snapshot: Snapshot, sha256: Sha256, before?: Encoded): Promise<Encoded> {
+  const cut = cutUp(snapshot, before?.parts);
+  const hashes = new Map(before?.parts.map(({ bytes, hash }) => [bytes, hash]));
+  const parts = await Promise.all(
+    cut.parts.map(async (part) => ({ ...part, hash: hashes.get(part.bytes) ?? (await sha256(part.bytes)) })),
+  );
+  return {
+    manifest: cut.manifest(parts.map(({ hash }) => hash)),
+    shards: new Map(parts.map(({ hash, bytes }) => [hash, bytes])),
+    parts,
+  };
 }
 
 /** The shards, and the manifest as soon as someone has hashed them, in their order. */
-export function cutUp(snapshot: Snapshot): {
+export function cutUp(
+  snapshot: Snapshot,
+  before: readonly Part[] = [],
+): {
+  readonly parts: readonly Part[];
   readonly shards: readonly Uint8Array[];
   readonly manifest: (hashes: readonly string[]) => Uint8Array;
 } {
   const places = placesOf(snapshot);
   const count = shardCount(places);
-  const writers = Array.from({ length: count }, () => new ShardWriter(snapshot));
-  for (const { scope, name, hash, table } of places) writers[shardOf(hash, count)]!.add(scope, name, hash, table);
-  const shards = writers.map((writer) => writer.finish());
+  const placesIn: Place[][] = Array.from({ length: count }, () => []);
+  for (const place of places) placesIn[shardOf(place.hash, count)]!.push(place);
+  const parts = placesIn.map((own, number): Part => {
+    const of = own.flatMap(({ scope, name, table }) => [scope, name, table]);
+    const known = before[number];
+    return known && areSame(known.of, of) ? known : { of, ...written(snapshot, own) };
+  });
+  const shards = parts.map(({ bytes }) => bytes);
   const manifest = (hashes: readonly string[]): Uint8Array =>
     writeManifest({
       listeners: snapshot.listeners.map(({ gateways, port, hostname, paths }) => ({
@@ -54,11 +83,17 @@ export function cutUp(snapshot: Snapshot): {
         ...(paths && { paths }),
       })),
       shards: shards.map(({ byteLength }, number) => ({ hash: hashes[number]!, bytes: byteLength })),
-      kinds: kindsOf(snapshot),
+      kinds: [...new Set(parts.flatMap(({ kinds }) => [...kinds]))].sort(),
       ...(snapshot.identity && { identity: snapshot.identity }),
       names: new Set(places.map(({ hash }) => hash)),
     });
-  return { shards, manifest };
+  return { parts, shards, manifest };
+}
+
+function written(snapshot: Snapshot, places: readonly Place[]): Pick<Part, "bytes" | "kinds"> {
+  const writer = new ShardWriter(snapshot);
+  for (const { scope, name, hash, table } of places) writer.add(scope, name, hash, table);
+  return { bytes: writer.finish(), kinds: writer.kinds };
 }
 
 function placesOf({ listeners, services }: Snapshot): Place[] {
@@ -82,19 +117,20 @@ function placesOf({ listeners, services }: Snapshot): Place[] {
 
 function shardCount(places: readonly Place[]): number {
   let candidates = 0;
-  for (const { table } of places)
-    for (const paths of [table.exact, table.regex ?? {}, table.prefix])
-      for (const list of Object.values(paths)) candidates += list.length;
+  for (const { table } of places) candidates += candidatesOf(table);
   if (places.length === 0) return 0;
   return Math.min(MAX_SHARDS, 2 ** Math.max(0, Math.floor(Math.log2(candidates / SHARD_CANDIDATES))));
 }
 
-function kindsOf({ rules }: Snapshot): string[] {
-  const kinds = new Set<string>();
-  const add = (layers: readonly Policy[]) => layers.forEach(({ kind }) => kinds.add(kind));
-  for (const { layers, backends } of rules) {
-    add(layers);
-    for (const share of backends) add(share.layers);
-  }
-  return [...kinds].sort();
+/** Of tables that stay, a snapshot after another. */
+const counts = new WeakMap<RouteTable, number>();
+
+function candidatesOf(table: RouteTable): number {
+  const known = counts.get(table);
+  if (known !== undefined) return known;
+  let count = 0;
+  for (const paths of [table.exact, table.regex ?? {}, table.prefix])
+    for (const list of Object.values(paths)) count += list.length;
+  counts.set(table, count);
+  return count;
 }

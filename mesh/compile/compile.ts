@@ -3,20 +3,23 @@
  * Deterministic: the same resources give the same snapshot, in whatever order they come.
  */
 import type { MeshIdentity } from "../identity.ts";
+import type { Kept } from "../kept.ts";
 import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
 import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } from "../snapshot.ts";
 import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
-import { destinations, httpPorts } from "./backends.ts";
+import { type Destination, destinations, httpPorts } from "./backends.ts";
 import { reportUncheckable } from "./health-checks.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
 import { type Listeners, listeners, reportListeners } from "./listeners.ts";
+import { type Memo, memoAfter } from "./memo.ts";
 import { type Item, type Model, model } from "./model.ts";
 import { ambiguousPaths, reportPathSections } from "./paths.ts";
-import { policies } from "./policies.ts";
-import { type Compiling, numbering, ownRule, ruleCandidates } from "./rules.ts";
+import { keyOf, policies, type Target } from "./policies.ts";
+import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
+import type { Placed } from "./table.ts";
 import { reportUncarriedFields } from "./uncarried-fields.ts";
 import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
 
@@ -24,6 +27,7 @@ export type Compiled = {
   readonly snapshot: Snapshot;
   readonly problems: readonly Problem[];
   readonly facts: Facts;
+  readonly memo: Memo;
 };
 
 /** What compile found out on the way to the tables: status says the same, since it is derived from the same. */
@@ -34,17 +38,23 @@ export type Facts = Compiling & {
   readonly parents: ReadonlyMap<Item<"HTTPRoute">, readonly ParentFact[]>;
 };
 
-/** `identity` is what edges are to know of workloads; no resource says it. */
-export function compile(resources: readonly Resource[], identity?: MeshIdentity): Compiled {
+/**
+ * `identity` is what edges are to know of workloads; no resource says it. With the `memo` of an earlier compile, what is of resources that are
+ * the same objects still is not made again. The result is the same, but that rules and backends may have other numbers, and some
+ * of `rules` and `backends` nothing leads to.
+ */
+export function compile(resources: readonly Resource[], identity?: MeshIdentity, before?: Memo): Compiled {
   const from = model(resources);
   const granted = grants(from);
   const found = listeners(from);
+  const trustDomain = identity?.trustDomain;
+  const memo = memoAfter(before, [trustDomain, ...surroundings(from)]);
   const compiling: Compiling = {
     model: from,
-    trustDomain: identity?.trustDomain,
+    trustDomain,
     policies: policies(from),
     destinations: destinations(from, granted),
-    ...numbering(),
+    ...memo.numbers,
   };
   reportUncarried(from, resources);
   reportUncarriedFields(from);
@@ -55,7 +65,7 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity)
   const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,
-    ...tables(compiling, found, parents),
+    ...tables(compiling, found, parents, memo),
     rules: compiling.rules.list,
     backends: compiling.backends.list,
     ...(identity && { identity }),
@@ -64,13 +74,19 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity)
     snapshot,
     problems: from.problems.toSorted(byPlace),
     facts: { ...compiling, grants: granted, listeners: found, parents },
+    memo: { ...memo, rules: memo.rules || compiling.rules.list.length },
   };
 }
+
+/** All that routes are compiled from, but the routes: a route that is as it was, among what is as it was, compiles as it did. */
+const surroundings = ({ all }: Model): readonly unknown[] =>
+  KINDS.flatMap(({ kind }) => (kind === "HTTPRoute" ? [] : all(kind as KindName)));
 
 function tables(
   compiling: Compiling,
   found: Listeners,
   parents: Facts["parents"],
+  memo: Memo,
 ): Pick<Snapshot, "listeners" | "services"> {
   const { model } = compiling;
   const atListeners = new Map<string, ListenerBuilder>();
@@ -93,7 +109,7 @@ function tables(
         continue;
       }
       for (const attachment of fact.to) {
-        const candidates = ruleCandidates(compiling, route, policyTargets(attachment));
+        const candidates = candidatesOf(compiling, route, policyTargets(attachment), memo);
         if (attachment.kind === "listener") {
           const { gateway, listener } = attachment.at;
           const builder = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
@@ -108,18 +124,40 @@ function tables(
 
   const listeners = [...atListeners.values()]
     .toSorted((a, b) => a.port - b.port || compareText(a.hostname, b.hostname))
-    .flatMap((builder) => builder.build());
-  return { listeners, services: services(compiling, atServices) };
+    .flatMap((builder) => builder.build(memo.tables));
+  return { listeners, services: services(compiling, atServices, memo.tables) };
+}
+
+function candidatesOf(
+  compiling: Compiling,
+  route: Item<"HTTPRoute">,
+  targets: readonly Target[],
+  { routes }: Memo,
+): readonly Placed[] {
+  const { model } = compiling;
+  const key = [titleOf(route), ...targets.map(keyOf)].join(" ");
+  const { made, said } = routes.get(key, [route], () =>
+    model.overhear(() => ruleCandidates(compiling, route, targets)),
+  );
+  model.repeat(said);
+  return made;
 }
 
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
-function services(compiling: Compiling, routed: ReadonlyMap<string, ServiceBuilder>): Snapshot["services"] {
+function services(
+  compiling: Compiling,
+  routed: ReadonlyMap<string, ServiceBuilder>,
+  kept: Kept<RouteTable>,
+): Snapshot["services"] {
   const { model, destinations } = compiling;
   const found: Record<string, ServicePort[]> = {};
+  const own = (name: string, destination: () => Destination): RouteTable =>
+    kept.get(`own ${name}`, [], () => everything(ownRule(compiling, destination())));
   for (const service of model.all("Service")) {
     const ports = httpPorts(service).map(({ port }): ServicePort => {
-      const { producer, consumers } = routed.get(serviceKey(service, port))?.build() ?? {};
-      const table = producer ?? everything(ownRule(compiling, destinations.ofService(service, port)));
+      const name = serviceKey(service, port);
+      const { producer, consumers } = routed.get(name)?.build(name, kept) ?? {};
+      const table = producer ?? own(name, () => destinations.ofService(service, port));
       return { port, table, ...(consumers && { consumers }) };
     });
     if (ports.length > 0) found[addressOf(service)] = ports;
@@ -128,7 +166,7 @@ function services(compiling: Compiling, routed: ReadonlyMap<string, ServiceBuild
     const { namespace, name } = backend.metadata;
     // A name with a dot could not be told from its namespace.
     if (name.includes(".") || model.find("Service", namespace, name)) continue;
-    const table = everything(ownRule(compiling, destinations.ofBackend(backend)));
+    const table = own(addressOf(backend), () => destinations.ofBackend(backend));
     found[addressOf(backend)] = [{ port: 80, table }];
   }
   return found;

@@ -16,6 +16,10 @@ export type Model = {
   /** The same warning twice is one: a route is compiled once for each listener it attaches to. */
   readonly warn: (item: Named, code: ProblemCode, path: string, message: string, fix?: string) => void;
   readonly refuse: (item: Named, refusal: Refusal) => void;
+  /** What `work` makes, and the warnings that it gives, were they given before or not. */
+  readonly overhear: <T>(work: () => T) => { readonly made: T; readonly said: readonly Problem[] };
+  /** Gives warnings once more: those of work that need not be done again. */
+  readonly repeat: (said: readonly Problem[]) => void;
 };
 
 /** Why something does not take part: a condition's `reason` in its status, and a problem for whoever applies it. */
@@ -57,13 +61,24 @@ export function model(resources: readonly Resource[]): Model {
   }
   const find: Model["find"] = (kind, namespace, name) =>
     byKey.get(keyOf({ kind, metadata: { namespace, name } })) as Item<typeof kind> | undefined;
-  const warn: Model["warn"] = (item, code, path, message, fix) => {
-    const resource = titleOf(item as Resource);
+  let hearing: Problem[] | undefined;
+  const say = (problem: Problem): void => {
+    hearing?.push(problem);
+    const { resource, code, path, message } = problem;
     const key = JSON.stringify([resource, code, path, message]);
     if (warned.has(key)) return;
     warned.add(key);
-    problems.push({ severity: "warning", code, resource, path, message, ...(fix === undefined ? {} : { fix }) });
+    problems.push(problem);
   };
+  const warn: Model["warn"] = (item, code, path, message, fix) =>
+    say({
+      severity: "warning",
+      code,
+      resource: titleOf(item as Resource),
+      path,
+      message,
+      ...(fix === undefined ? {} : { fix }),
+    });
   return {
     all: (kind) => (byKind.get(kind) ?? []) as Item<typeof kind>[],
     find,
@@ -74,6 +89,14 @@ export function model(resources: readonly Resource[]): Model {
     problems,
     warn,
     refuse: (item, { code, path, message, fix }) => warn(item, code, path, message, fix),
+    overhear: (work) => {
+      const said: Problem[] = [];
+      hearing = said;
+      const made = work();
+      hearing = undefined;
+      return { made, said };
+    },
+    repeat: (said) => said.forEach(say),
   };
 }
 

@@ -92,7 +92,8 @@ export function policies(model: Model): Policies {
 /** By the key of the target, oldest first. */
 type Attached<P extends AnyPolicy> = ReadonlyMap<string, readonly P[]>;
 
-const keyOf = ({ kind, namespace, name, section = "" }: Target): string => `${kind}/${namespace}/${name}/${section}`;
+export const keyOf = ({ kind, namespace, name, section = "" }: Target): string =>
+  `${kind}/${namespace}/${name}/${section}`;
 
 export const titleOf = ({ metadata }: Named): string => `${metadata.namespace}/${metadata.name}`;
 

@@ -27,21 +27,25 @@ import { inOrder } from "./order.ts";
 import { MESH_TARGET, namespaceTarget, type Policies, type Target } from "./policies.ts";
 import type { Placed } from "./table.ts";
 
-export type Compiling = {
+export type Compiling = Numbering & {
   readonly model: Model;
   /** Undefined while the mesh has no identities. */
   readonly trustDomain: string | undefined;
   readonly policies: Policies;
   readonly destinations: Destinations;
+};
+
+/** What rules, backends and stacks of layers are numbered by. */
+export type Numbering = {
   readonly rules: Interned<Rule>;
-  readonly stacks: Interned<readonly Policy[]>;
   readonly backends: Interned<Backend>;
+  readonly stacks: Interned<readonly Policy[]>;
 };
 
 type Route = Item<"HTTPRoute">;
 
-/** Lists to number rules, backends and stacks by. A rule's layers are a stack of the list, so that they need not be compared again. */
-export function numbering(): Pick<Compiling, "rules" | "backends" | "stacks"> {
+/** A rule's layers are a stack of the list, so that they need not be compared again. */
+export function numbering(): Numbering {
   const stacks = new Interned<readonly Policy[]>();
   const rules = new Interned<Rule>(({ route, rule, layers, backends }) => [
     route,

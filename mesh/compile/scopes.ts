@@ -1,10 +1,13 @@
 /** Route tables by who sees them: a listener's by Gateway, a Service's by the caller's namespace. */
+import type { Kept } from "../kept.ts";
 import { compareText } from "../problem.ts";
 import type { AmbiguousPaths } from "../canonical-path.ts";
 import type { Listener, RouteTable, ServicePort } from "../snapshot.ts";
-import { type Placed, TableBuilder } from "./table.ts";
+import { type Placed, tableOf } from "./table.ts";
 
-type Hosts = Map<string, TableBuilder>;
+/** The candidates of each route that is seen there, oldest first. */
+type Routes = (readonly Placed[])[];
+type Hosts = Map<string, Routes>;
 
 const STRICTEST: readonly AmbiguousPaths[] = ["refuse", "resolve", "keep"];
 
@@ -32,10 +35,10 @@ export class ListenerBuilder {
   }
 
   add(gateway: string, hostname: string, placed: readonly Placed[]): void {
-    for (const hosts of [this.#merged, this.of(gateway)]) upsert(hosts, hostname, () => new TableBuilder()).add(placed);
+    for (const hosts of [this.#merged, this.of(gateway)]) upsert(hosts, hostname, () => []).push(placed);
   }
 
-  build(): Listener[] {
+  build(tables: Kept<RouteTable>): Listener[] {
     const { port, hostname } = this;
     const paths = this.#paths;
     const listener = (gateways: readonly string[], hosts: Hosts): Listener => ({
@@ -43,7 +46,7 @@ export class ListenerBuilder {
       hostname,
       gateways,
       ...(paths !== "refuse" && { paths }),
-      hosts: built(hosts),
+      hosts: built(hosts, `${port} ${hostname} of ${gateways.join(",")}`, tables),
     });
     const gateways = [...this.#gateways].toSorted(([a], [b]) => compareText(a, b));
     const names = gateways.map(([name]) => name);
@@ -54,29 +57,29 @@ export class ListenerBuilder {
 
 /** One port of a Service: the routes of its own namespace (the producer's), and those of each other. */
 export class ServiceBuilder {
-  #producer: TableBuilder | undefined;
+  #producer: Routes | undefined;
   readonly #consumers: Hosts = new Map();
 
   /** `consumer` is the namespace whose callers alone the routes are for; undefined for the producer's routes. */
   add(consumer: string | undefined, placed: readonly Placed[]): void {
-    const table =
-      consumer === undefined
-        ? (this.#producer ??= new TableBuilder())
-        : upsert(this.#consumers, consumer, () => new TableBuilder());
-    table.add(placed);
+    const routes = consumer === undefined ? (this.#producer ??= []) : upsert(this.#consumers, consumer, () => []);
+    routes.push(placed);
   }
 
-  /** No `producer` where the Service has no route of its own. */
-  build(): { readonly producer?: RouteTable } & Pick<ServicePort, "consumers"> {
+  /** `name` is the Service's, with the port. No `producer` where it has no route of its own. */
+  build(name: string, tables: Kept<RouteTable>): { readonly producer?: RouteTable } & Pick<ServicePort, "consumers"> {
+    const producer = this.#producer;
     return {
-      ...(this.#producer && { producer: this.#producer.build() }),
-      ...(this.#consumers.size > 0 && { consumers: built(this.#consumers) }),
+      ...(producer && { producer: tables.get(name, producer, () => tableOf(producer)) }),
+      ...(this.#consumers.size > 0 && { consumers: built(this.#consumers, name, tables) }),
     };
   }
 }
 
-const built = (tables: Hosts): Record<string, RouteTable> =>
-  Object.fromEntries([...tables].map(([key, table]) => [key, table.build()]));
+const built = (hosts: Hosts, whose: string, tables: Kept<RouteTable>): Record<string, RouteTable> =>
+  Object.fromEntries(
+    [...hosts].map(([name, routes]) => [name, tables.get(`${whose} ${name}`, routes, () => tableOf(routes))]),
+  );
 
 export function upsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const known = map.get(key);

@@ -8,35 +8,30 @@ export type Placed = {
 };
 
 /**
- * Gathers the matches of one host. Within a path, Gateway API's precedence: a method beats none, then more headers, then more
- * query parameters; between equals the order of adding holds, which is oldest route first and then the order in the route.
+ * Lays out the matches of one host, each route's together, oldest route first. Within a path, Gateway API's precedence: a method beats none, then more headers, then more
+ * query parameters; between equals the older route's comes first, and of one route the first.
  * Of regular expressions in one folder, the longer comes first.
  */
-export class TableBuilder {
-  readonly #exact = new Map<string, Candidate[]>();
-  readonly #regex = new Map<string, Candidate[]>();
-  readonly #prefix = new Map<string, Candidate[]>();
-
-  add(placed: readonly Placed[]): void {
-    const maps = { exact: this.#exact, regex: this.#regex, prefix: this.#prefix };
+export function tableOf(routes: readonly (readonly Placed[])[]): RouteTable {
+  const found = {
+    exact: new Map<string, Candidate[]>(),
+    regex: new Map<string, Candidate[]>(),
+    prefix: new Map<string, Candidate[]>(),
+  };
+  for (const placed of routes)
     for (const { kind, path, candidate } of placed) {
-      const map = maps[kind];
-      const list = map.get(path);
+      const list = found[kind].get(path);
       if (list) list.push(candidate);
-      else map.set(path, [candidate]);
+      else found[kind].set(path, [candidate]);
     }
-  }
-
-  build(): RouteTable {
-    const sorted = (map: ReadonlyMap<string, Candidate[]>) =>
-      // sort is stable: equals keep the order in which they were added.
-      Object.fromEntries([...map].map(([path, candidates]) => [path, candidates.toSorted(bySpecificity)]));
-    return {
-      exact: sorted(this.#exact),
-      ...(this.#regex.size > 0 && { regex: sorted(this.#regex) }),
-      prefix: sorted(this.#prefix),
-    };
-  }
+  const sorted = (map: ReadonlyMap<string, Candidate[]>) =>
+    // sort is stable: equals keep the order in which they were added.
+    Object.fromEntries([...map].map(([path, candidates]) => [path, candidates.toSorted(bySpecificity)]));
+  return {
+    exact: sorted(found.exact),
+    ...(found.regex.size > 0 && { regex: sorted(found.regex) }),
+    prefix: sorted(found.prefix),
+  };
 }
 
 const bySpecificity = (a: Candidate, b: Candidate): number =>

@@ -15,6 +15,8 @@ import { KEY_KINDS, keysOf } from "./keys.ts";
 import { textBytes } from "./text.ts";
 
 export class ShardWriter {
+  /** Of the policies that the rules written have. */
+  readonly kinds = new Set<Policy["kind"]>();
   readonly #from: Pick<Snapshot, "rules" | "backends">;
   readonly #sections = Object.fromEntries(SECTION_NAMES.map((name) => [name, [] as number[]])) as Record<
     Section,
@@ -140,6 +142,7 @@ export class ShardWriter {
   #stack(layers: readonly Policy[]): number {
     const known = this.#known.get(layers);
     if (known !== undefined) return known;
+    for (const { kind } of layers) this.kinds.add(kind);
     const text = canonicalJson(layers.map((one) => renumbered(one, (at) => this.#backend(at))));
     const index = this.#own("stacks", this.#stacks, text);
     this.#known.set(layers, index);
