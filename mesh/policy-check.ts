@@ -169,7 +169,11 @@ function isStrategy(strategy: unknown): boolean {
 
 const isEjection = (ejection: unknown): boolean =>
   isRecord(ejection) &&
-  [ejection.failures, ejection.ejectMs, ejection.maxEjectMs, ejection.maxEjected].every(isPositive);
+  [ejection.failures, ejection.ejectMs, ejection.maxEjectMs, ejection.maxEjected].every(isPositive) &&
+  (ejection.successRate === undefined || isSuccessRate(ejection.successRate));
+
+const isSuccessRate = (rate: unknown): boolean =>
+  isRecord(rate) && [rate.intervalMs, rate.leastEndpoints, rate.leastCalls, rate.deviations].every(isPositive);
 
 function isLimit(limit: unknown): boolean {
   return (

@@ -3,7 +3,16 @@
  * endpoint. Most picks read a plan that was made when something last changed, and allocate nothing.
  */
 import type { Outcome } from "../outcome.ts";
-import { type EjectionPolicy, GOOD, isEjected, judge, mayEject, type Standing } from "./ejection.ts";
+import {
+  type EjectionPolicy,
+  GOOD,
+  isEjected,
+  judge,
+  judgeRates,
+  mayEject,
+  type Standing,
+  type Tally,
+} from "./ejection.ts";
 import { hashOf, maglev, MOST_SCORED, rehash, rendezvous } from "./hashing.ts";
 import { enter, type InFlight, leave, noneInFlight, underWay } from "./in-flight.ts";
 import { atLeast, expectedMs, type Latency, observe, PENALTY_MS, penaltyMs } from "./latency.ts";
@@ -56,6 +65,7 @@ export type Member = {
   readonly inFlight: InFlight;
   latency: Latency | undefined;
   standing: Standing;
+  readonly tally: Tally;
   /** What active health checks say; true while they have said nothing. */
   healthy: boolean;
   /** Since when it takes traffic, for slow start; 0 when it always did. */
@@ -69,6 +79,8 @@ export type Group = {
   /** By level, first level first: indices into `members`. */
   readonly levels: readonly (readonly number[])[];
   plan: Plan | undefined;
+  /** When the members' tallies were begun. */
+  talliedSince: number;
   /** How many picks went round. */
   turn: number;
   /** By level, made when first needed. */
@@ -107,6 +119,7 @@ export function group(
       inFlight: old?.inFlight ?? noneInFlight(),
       latency: old?.latency,
       standing: old?.standing ?? GOOD,
+      tally: old?.tally ?? { ok: 0, failed: 0 },
       healthy: old?.healthy ?? true,
       since: old?.since ?? (before ? now : 0),
     };
@@ -116,6 +129,7 @@ export function group(
     members,
     levels: levelsOf(places, zone, zones),
     plan: undefined,
+    talliedSince: before?.talliedSince ?? now,
     turn: before?.turn ?? 0,
     tables: [],
   };
@@ -201,10 +215,44 @@ export function end(
   if (outcome === "ignored") return;
   const costMs = outcome === "failed" || retryAfterMs !== undefined ? penaltyMs(tookMs, retryAfterMs) : tookMs;
   member.latency = observe(member.latency, costMs, now);
-  if (!ejection || (outcome === "ok" && member.standing.failures === 0)) return;
+  if (!ejection) return;
+  if (ejection.successRate) tally(group, member, outcome, ejection, ejection.successRate.intervalMs, now);
+  if (outcome === "ok" && member.standing.failures === 0) return;
   const out = group.members.filter(({ standing }) => isEjected(standing, now)).length;
-  const standing = judge(member.standing, outcome, mayEject(out, group.members.length, ejection), ejection, now);
-  if (isEjected(standing, now)) {
+  stand(
+    group,
+    member,
+    judge(member.standing, outcome, mayEject(out, group.members.length, ejection), ejection, now),
+    now,
+  );
+}
+
+/** Counts the call, in the interval that is running: one that is over is judged first, whenever the next call ends. */
+function tally(
+  group: Group,
+  member: Member,
+  outcome: Outcome,
+  ejection: EjectionPolicy,
+  intervalMs: number,
+  now: number,
+): void {
+  const { members } = group;
+  if (now - group.talliedSince >= intervalMs) {
+    const standings = members.map(({ standing }) => standing);
+    const tallies = members.map((one) => one.tally);
+    for (const [index, standing] of judgeRates(standings, tallies, ejection, now))
+      stand(group, members[index]!, standing, now);
+    for (const one of tallies) one.ok = one.failed = 0;
+    group.talliedSince = now;
+  }
+  // Of an endpoint that is out, calls that come back now were sent before, or in a panic.
+  if (isEjected(member.standing, now)) return;
+  if (outcome === "ok") member.tally.ok++;
+  else member.tally.failed++;
+}
+
+function stand(group: Group, member: Member, standing: Standing, now: number): void {
+  if (isEjected(standing, now) && !isEjected(member.standing, now)) {
     group.plan = undefined;
     member.since = standing.until;
   }

@@ -1,6 +1,7 @@
 /**
- * Outlier ejection, per isolate: an endpoint that fails several times in a row is left out for a while, and for longer each
- * time (Envoy's outlier detection, `consecutive_5xx`). How many may be out at once is the group's to say: `mayEject`.
+ * Outlier ejection, per isolate: an endpoint that fails several times in a row, or that succeeds much less often than the others, is
+ * left out for a while, and for longer each time (Envoy's outlier detection, `consecutive_5xx` and `success_rate`). How many may be
+ * out at once is said by `mayEject`.
  */
 import type { Outcome } from "../outcome.ts";
 
@@ -12,7 +13,21 @@ export type EjectionPolicy = {
   readonly maxEjectMs: number;
   /** 0 to 1: of the backend's endpoints, so many may be out at once. */
   readonly maxEjected: number;
+  readonly successRate?: SuccessRate;
 };
+
+type SuccessRate = {
+  readonly intervalMs: number;
+  /** Fewer endpoints with enough calls say nothing of what is usual. */
+  readonly leastEndpoints: number;
+  /** Of an endpoint in an interval; fewer say nothing of it. */
+  readonly leastCalls: number;
+  /** Out goes whoever succeeds less often than the mean, less so many standard deviations. */
+  readonly deviations: number;
+};
+
+/** What an endpoint's calls of the running interval came to. Changed in place: every call does. */
+export type Tally = { ok: number; failed: number };
 
 export type Standing = {
   /** Since the last success. */
@@ -40,11 +55,53 @@ export function judge(
   if (outcome === "ignored" || isEjected(standing, now)) return standing;
   if (outcome === "ok") return standing.failures === 0 ? standing : { ...standing, failures: 0 };
   const failures = standing.failures + 1;
-  if (failures < policy.failures || !may) return { ...standing, failures };
+  return failures < policy.failures || !may ? { ...standing, failures } : ejected(standing, policy, now);
+}
+
+function ejected({ ejections, until }: Standing, { ejectMs, maxEjectMs }: EjectionPolicy, now: number): Standing {
   // An ejection is forgotten for each `ejectMs` that the endpoint has been back.
-  const forgotten = Math.floor((now - standing.until) / policy.ejectMs);
-  const ejections = Math.max(0, standing.ejections - forgotten) + 1;
-  return { failures: 0, ejections, until: now + Math.min(policy.maxEjectMs, policy.ejectMs * ejections) };
+  const forgotten = Math.floor((now - until) / ejectMs);
+  const times = Math.max(0, ejections - forgotten) + 1;
+  return { failures: 0, ejections: times, until: now + Math.min(maxEjectMs, ejectMs * times) };
+}
+
+/** What an interval's calls make of the endpoints' standings: by index, those that go out. The worst go first while they may. */
+export function judgeRates(
+  standings: readonly Standing[],
+  tallies: readonly Tally[],
+  policy: EjectionPolicy,
+  now: number,
+): ReadonlyMap<number, Standing> {
+  const out = new Map<number, Standing>();
+  if (!policy.successRate) return out;
+  const before = standings.filter((standing) => isEjected(standing, now)).length;
+  for (const index of outliers(tallies, policy.successRate)) {
+    const standing = standings[index]!; // there is one for each tally
+    if (!isEjected(standing, now) && mayEject(before + out.size, standings.length, policy))
+      out.set(index, ejected(standing, policy, now));
+  }
+  return out;
+}
+
+/**
+ * Where nearly everything succeeds, deviations are tiny: of ten endpoints, one with a single failure in a hundred calls is three of them
+ * below the mean. Envoy ejects it; here so small a shortfall is nobody's fault.
+ */
+const LEAST_SHORTFALL = 0.05;
+
+/** Indices of those that succeed too seldom, worst first. */
+function outliers(tallies: readonly Tally[], { leastEndpoints, leastCalls, deviations }: SuccessRate): number[] {
+  const rates = tallies.flatMap(({ ok, failed }, index) =>
+    ok + failed >= leastCalls ? [{ index, rate: ok / (ok + failed) }] : [],
+  );
+  if (rates.length < leastEndpoints) return [];
+  const mean = rates.reduce((sum, { rate }) => sum + rate, 0) / rates.length;
+  const deviation = Math.sqrt(rates.reduce((sum, { rate }) => sum + (rate - mean) ** 2, 0) / rates.length);
+  const least = Math.min(mean - deviations * deviation, mean - LEAST_SHORTFALL);
+  return rates
+    .filter(({ rate }) => rate < least)
+    .toSorted((a, b) => a.rate - b.rate)
+    .map(({ index }) => index);
 }
 
 /**

@@ -152,6 +152,13 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
       targetRefs,
       timeouts: { request: "10s" },
       concurrency: { limit: 100, longestCall: "30s", onUnavailable: "deny" },
+      outlierEjection: {
+        failures: 5,
+        ejectFor: "30s",
+        maxEjectFor: "5m",
+        maxEjected: 0.5,
+        successRate: { interval: "10s", minEndpoints: 5, minRequests: 20, stdevFactor: 1.9 },
+      },
       breaker: { failures: 5, failureRatio: 0.5, window: "10s", openFor: "1s", maxOpenFor: "30s", probes: 1 },
     },
   },

@@ -73,9 +73,18 @@ const ejectionOf = ({
   ejectFor,
   maxEjectFor,
   maxEjected,
+  successRate,
 }: Found<"outlierEjection">["value"]): EjectionPolicy => ({
   failures,
   ejectMs: milliseconds(ejectFor),
   maxEjectMs: milliseconds(maxEjectFor),
   maxEjected,
+  ...(successRate && {
+    successRate: {
+      intervalMs: milliseconds(successRate.interval),
+      leastEndpoints: successRate.minEndpoints,
+      leastCalls: successRate.minRequests,
+      deviations: successRate.stdevFactor,
+    },
+  }),
 });

@@ -578,11 +578,17 @@ describe("balancing", () => {
       of("how", {
         loadBalancing: { strategy: "ConsistentHash", hash: { type: "Header", name: "X-User" }, maxLoadFactor: 1.5 },
       }),
-      of("who", { outlierEjection: { failures: 2 } }),
+      of("who", { outlierEjection: { failures: 2, successRate: { minRequests: 50 } } }),
     );
     expect(found).toMatchObject({
       strategy: { kind: "hash", key: { kind: "header", name: "x-user" }, bound: 1.5 },
-      ejection: { failures: 2, ejectMs: 30_000, maxEjectMs: 300_000, maxEjected: 0.5 },
+      ejection: {
+        failures: 2,
+        ejectMs: 30_000,
+        maxEjectMs: 300_000,
+        maxEjected: 0.5,
+        successRate: { intervalMs: 10_000, leastEndpoints: 5, leastCalls: 50, deviations: 1.9 },
+      },
     });
     expect(found?.group).toMatch(/ by .*how by .*who$/);
   });

@@ -100,6 +100,35 @@ it("an endpoint that fails at once gets under 2 % of the traffic within five sec
   expect(bad / all).toBeLessThan(0.02);
 });
 
+describe("an endpoint that fails half of its calls, and never several in a row", () => {
+  const successRate = { intervalMs: 10_000, leastEndpoints: 5, leastCalls: 20, deviations: 1.9 };
+  const how = policy({
+    strategy: { kind: "round-robin" },
+    ejection: { failures: 5, ejectMs: 30_000, maxEjectMs: 300_000, maxEjected: 0.5, successRate },
+  });
+  /** A call every 10 ms until `until`; calls to `failing` fail every other time. */
+  const served = (of: Group, failing: readonly number[], until: number) => {
+    const calls = of.members.map(() => 0);
+    for (let now = 0; now < until; now += 10) {
+      const index = pick(of, how, subject(), now)!;
+      begin(of.members[index]!, now);
+      const outcome = failing.includes(index) && calls[index]!++ % 2 === 0 ? "failed" : "ok";
+      end(of, index, how, { outcome, began: now }, now + 5);
+    }
+    return of;
+  };
+
+  it("goes out after the interval, beside others that succeed", () => {
+    expect(chances(served(made(places(10)), [3], 9900), how, 9900)[3]).toBeCloseTo(0.1);
+    expect(chances(served(made(places(10)), [3], 11_000), how, 11_000)[3]).toBe(0);
+  });
+
+  it("stays where half of the others do the same, and what cannot be carried by the rest is used in a panic", () => {
+    const of = served(made(places(10)), [1, 3, 5, 7, 9], 11_000);
+    expect(chances(of, how, 11_000).every((chance) => chance > 0)).toBe(true);
+  });
+});
+
 describe("levels", () => {
   const sums = (of: Group, how = policy(), now = 0) => {
     const chance = chances(of, how, now);
@@ -237,7 +266,8 @@ it("keeps its invariant whatever the order of calls, failures, health and config
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), strategy, fc.constantFrom(0.1, 0.5, 1), (run, kind, maxEjected) => {
-      const ejection = { failures: 2, ejectMs: 1000, maxEjectMs: 5000, maxEjected };
+      const successRate = { intervalMs: 1000, leastEndpoints: 3, leastCalls: 1, deviations: 1 };
+      const ejection = { failures: 2, ejectMs: 1000, maxEjectMs: 5000, maxEjected, successRate };
       const how = policy({ strategy: kind, ejection, slowStartMs: 3000 });
       const random = numbers(7);
       const configured = (count: number) =>

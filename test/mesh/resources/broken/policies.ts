@@ -65,6 +65,11 @@ export const policies: readonly Broken[] = [
   ],
   ["a hedge of what has permits", traffic("‸hedge: {}, concurrency: {limit: 5}"), "invalid-value spec.hedge"],
   ["stale answers without a bound", traffic("staleServe: {‸maxStale: 0s}"), "invalid-value spec.staleServe.maxStale"],
+  [
+    "deviations that no endpoint of so few can have",
+    traffic("outlierEjection: {successRate: {minEndpoints: 3, ‸stdevFactor: 1.9}}"),
+    "invalid-value spec.outlierEjection.successRate.stdevFactor",
+  ],
   ["a hedge for most requests", traffic("hedge: {‸percentile: 10}"), "invalid-value spec.hedge.percentile"],
   ["a retry on nothing", traffic("retry: {‸on: []}"), "invalid-value spec.retry.on"],
   ["a retry on a condition that there is not", traffic('retry: {on: [‸"6xx"]}'), "invalid-value spec.retry.on[0]"],
