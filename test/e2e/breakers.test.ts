@@ -8,11 +8,13 @@ import { type Upstream, upstream } from "../support/upstream.ts";
 
 const EDGES = 20;
 const RAMP_MS = 3000;
-const OPEN_MS = 3000;
+const OPEN_MS = 5000;
 
 let mesh: TestMesh;
 let pay: Upstream;
 let ten: Upstream[];
+/** Fails those requests alone that ask for it. */
+let asked: Upstream;
 /** What the payment service does with a request. */
 let behaviour: "serves" | "fails" | "hangs" = "serves";
 const hanging: ServerResponse[] = [];
@@ -29,6 +31,11 @@ beforeAll(async () => {
       ),
     ),
   );
+  asked = await upstream("asked", (request, response) => {
+    const retryAfter = request.headers["x-retry-after"];
+    const headers = retryAfter === undefined ? {} : { "retry-after": String(retryAfter) };
+    response.writeHead(request.headers["x-fail"] === undefined ? 200 : 503, headers).end();
+  });
   mesh = await testMesh(Array.from({ length: EDGES }, () => ({})));
   await mesh.control.applied(`
 apiVersion: mesh.selvedge.dev/v1alpha1
@@ -45,25 +52,44 @@ spec:
 ---
 apiVersion: mesh.selvedge.dev/v1alpha1
 kind: Backend
+metadata: { name: asked, namespace: shop }
+spec: { endpoints: [{ url: "${asked.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: asked, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: asked }]
+  breaker: { openFor: 30s }
+  retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, maxRetryAfter: 0s }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
 metadata: { name: ten, namespace: shop }
 spec: { endpoints: [${ten.map(({ url }) => `{ url: "${url}" }`).join(", ")}] }
 `);
 });
 afterAll(async () => {
   await mesh?.close();
-  for (const one of [pay, ...(ten ?? [])]) await one?.close();
+  for (const one of [pay, asked, ...(ten ?? [])]) await one?.close();
 });
 
-const get = async (edge: number, service = "pay") => {
-  const { status, headers } = await ask({ port: mesh.edges[edge]!, path: `/~${service}.shop/` });
+const get = async (edge: number, service = "pay", more: Record<string, string> = {}) => {
+  const { status, headers } = await ask({ port: mesh.edges[edge]!, path: `/~${service}.shop/`, headers: more });
   return headers["selvedge-cause"] ?? status;
 };
 /** One request from each edge at once. */
-const round = () => Promise.all(mesh.edges.map((_, edge) => get(edge)));
+const round = (service = "pay") => Promise.all(mesh.edges.map((_, edge) => get(edge, service)));
 const until = async (holds: () => Promise<boolean>) => {
   for (const give = Date.now() + 5000; Date.now() < give && !(await holds());) await pause(50);
 };
-const shown = async () => ((await mesh.control.call("GET", "/v1/breakers")).json as BreakersResponse).items[0];
+const shown = async (backend = "pay") => {
+  const { json } = await mesh.control.call("GET", `/v1/breakers?name=${backend}%20by`);
+  return (json as BreakersResponse).items[0];
+};
+
+/** Until the circuit has been open for its time, on every edge's clock. */
+const untilProbes = async () => pause(((await shown())?.forMs ?? 0) + 200);
 
 describe("in this order:", () => {
   it("once the circuit has opened, at most one request of each edge fails at the upstream", async () => {
@@ -73,25 +99,24 @@ describe("in this order:", () => {
     await until(async () => (await shown())?.state === "open");
     expect(await shown()).toMatchObject({ state: "open", trips: 1 });
     pay.received.length = 0;
-    for (let time = 0; time < 4; time++) {
-      await round();
-      await pause(150);
-    }
+    const refused = async () => (await round()).every((answer) => answer === "breaker-open");
+    expect(await refused()).toBe(false);
+    await until(refused);
+    expect(await shown()).toMatchObject({ state: "open", trips: 1 });
     expect(pay.received.length).toBeGreaterThan(0);
     expect(pay.received.length).toBeLessThanOrEqual(EDGES);
-    expect(await round()).toEqual(Array.from({ length: EDGES }, () => "breaker-open"));
   });
 
   it("exactly the configured number of probes goes out from twenty edges that all want to", async () => {
     behaviour = "hangs";
     pay.received.length = 0;
-    await pause(OPEN_MS + 200);
-    const asked = [round(), round()];
+    await untilProbes();
+    const asking = [round(), round()];
     await pause(1000);
     expect(pay.received).toHaveLength(2);
     behaviour = "fails";
     for (const response of hanging.splice(0)) response.writeHead(500).end();
-    const answers = (await Promise.all(asked)).flat();
+    const answers = (await Promise.all(asking)).flat();
     expect(answers.filter((answer) => answer === 500)).toHaveLength(2);
     expect(answers.filter((answer) => answer === "breaker-open")).toHaveLength(2 * EDGES - 2);
     expect(await shown()).toMatchObject({ state: "open", trips: 2 });
@@ -99,7 +124,7 @@ describe("in this order:", () => {
 
   it("when the upstream is back, traffic comes back along the ramp", async () => {
     behaviour = "serves";
-    await pause(OPEN_MS + 200);
+    await untilProbes();
     // Probes: the first that succeeds closes the circuit.
     while (!(await round()).includes(200)) await pause(50);
     const closed = Date.now();
@@ -128,6 +153,44 @@ describe("in this order:", () => {
     await pause(end + 300 - Date.now());
     expect(await round()).toEqual(Array.from({ length: EDGES }, () => 200));
   });
+
+  it("edges that have served for long agree as soon as they trip, whatever the window still holds of their successes", async () => {
+    for (let time = 0; time < 10; time++) await round();
+    behaviour = "fails";
+    pay.received.length = 0;
+    for (let time = 0; time < 6; time++) await round();
+    // Five in a row trip an edge, and no call goes beyond it.
+    expect(pay.received.length).toBeLessThanOrEqual(5 * EDGES);
+    await until(async () => (await shown())?.state === "open");
+    expect(await shown()).toMatchObject({ state: "open", callers: EDGES });
+  });
+});
+
+it("a Retry-After that one edge was told keeps all others from retrying", async () => {
+  const sent = async (edge: number, more: Record<string, string> = {}) => {
+    asked.received.length = 0;
+    await get(edge, "asked", { "x-fail": "1", ...more });
+    return asked.received.length;
+  };
+  expect(await sent(19)).toBe(3);
+  expect(await sent(0, { "x-retry-after": "120" })).toBe(1);
+  // Each hears of it with the reply to its first word, which may be late once.
+  let tries = 0;
+  for (let edge = 1; edge < 5 && tries !== 1; edge++) {
+    await pause(300);
+    expect(await get(edge, "asked")).toBe(200);
+    await pause(300);
+    tries = await sent(edge);
+  }
+  expect(tries).toBe(1);
+});
+
+it("an edge that alone fails refuses alone, and is shown to", async () => {
+  await round("asked");
+  for (let time = 0; time < 5; time++) await get(7, "asked", { "x-fail": "1" });
+  await until(async () => (await shown("asked"))?.openIn !== undefined);
+  expect(await shown("asked")).toMatchObject({ state: "closed", callers: EDGES, openIn: [{ edge: "edge-7" }] });
+  expect(await round("asked")).toEqual(mesh.edges.map((_, edge) => (edge === 7 ? "breaker-open" : 200)));
 });
 
 it("of ten endpoints, one that answers 500 at once gets under 2 % of the traffic within five seconds", async () => {

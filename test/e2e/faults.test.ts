@@ -1,9 +1,10 @@
 /** ARCHITECTURE §8.8: whatever of the mesh is down, traffic flows on the last known state, and says so. */
+import type { ServerResponse } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Pointer, SnapshotResponse } from "../../mesh/api.ts";
+import type { BreakersResponse, Pointer, SnapshotResponse } from "../../mesh/api.ts";
 import { compile } from "../../mesh/compile/compile.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
 import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
@@ -16,12 +17,34 @@ import { type Part, startPart } from "../support/processes.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
 let up: Upstream;
+/** Answers as the path says. */
+let shaky: Upstream;
+const hanging: ServerResponse[] = [];
 beforeAll(async () => {
   up = await upstream("up");
+  shaky = await upstream("shaky", ({ url }, response) => {
+    if (url === "/hang") return void hanging.push(response);
+    response.writeHead(url === "/fail" ? 503 : 200).end();
+  });
 });
 afterAll(async () => {
-  await up.close();
+  await Promise.all([up?.close(), shaky?.close()]);
 });
+
+const broken = (name: string) => `
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: ${name}, namespace: shop }
+spec: { endpoints: [{ url: "${shaky.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: ${name}, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: ${name} }]
+  breaker: { openFor: 2s, maxOpenFor: 2s, rampFor: 0s }
+`;
 
 const manifests = (version = "1") => `
 apiVersion: mesh.selvedge.dev/v1alpha1
@@ -61,7 +84,7 @@ spec:
   targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: closed }]
   limits: [{ name: all, requests: 1000, window: 1s }]
   onUnavailable: deny
-`;
+${["open", "probed"].map(broken).join("")}`;
 
 describe("with state, control and edge in processes of their own", () => {
   let dir: string;
@@ -143,6 +166,50 @@ describe("with state, control and edge in processes of their own", () => {
     } finally {
       await parts.state.kill("SIGCONT");
     }
+  });
+
+  it("acts alone and waits for nobody when the objects hang while a circuit is open, or while its probe is under way", async () => {
+    const timed = async (service: string, path = "/") => {
+      const began = performance.now();
+      const { status, headers } = await ask({ port: ports.edge, path: `/~${service}.shop${path}` });
+      const tookMs = performance.now() - began;
+      return { is: String(headers["selvedge-cause"] ?? status), by: headers["selvedge-degraded"], tookMs };
+    };
+    const shown = async (service: string) => {
+      const { json } = await control.call("GET", `/v1/breakers?name=shop/${service}%20by`);
+      return (json as BreakersResponse).items[0]?.state;
+    };
+    const opened = async (service: string) => {
+      for (let time = 0; time < 5; time++) await timed(service, "/fail");
+      await expect.poll(() => shown(service), { timeout: 15_000 }).toBe("open");
+    };
+    await opened("probed");
+    await pause(2000);
+    const probe = timed("probed", "/hang");
+    await expect.poll(() => hanging.length, { timeout: 15_000 }).toBe(1);
+    expect(await shown("probed")).toBe("half-open");
+    await opened("open");
+    await parts.state.kill("SIGSTOP");
+    const answers = [];
+    try {
+      answers.push(await timed("open"), await timed("probed"));
+      expect(answers.map(({ is }) => is)).toEqual(["breaker-open", "breaker-open"]);
+      hanging[0]!.writeHead(200).end();
+      expect((await probe).is).toBe("200");
+      answers.push(await timed("probed"));
+      expect(answers.at(-1)!.is).toBe("200");
+      await pause(2000);
+      // One tries by this isolate's own permit.
+      const trying = await Promise.all([timed("open"), timed("open"), timed("open")]);
+      expect(trying.map(({ is }) => is).toSorted()).toEqual(["200", "breaker-open", "breaker-open"]);
+      expect(trying.find(({ is }) => is === "200")!.by).toBe("breaker");
+      answers.push(...trying, await timed("open"));
+      expect(answers.at(-1)!.is).toBe("200");
+    } finally {
+      await parts.state.kill("SIGCONT");
+    }
+    // 250 ms of waiting for the object; the rest is this machine's.
+    expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(750);
   });
 });
 
