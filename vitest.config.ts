@@ -28,6 +28,7 @@ export default defineConfig({
                 CONFIG: { className: "ConfigObject", useSQLite: true },
                 FLEET: { className: "FleetObject", useSQLite: true },
                 BREAKER: { className: "BreakerObject", useSQLite: true },
+                RATE_LIMIT: { className: "RateLimitObject", useSQLite: true },
                 COLLECTOR: { className: "CollectorObject", useSQLite: true },
                 IDENTITY: { className: "IdentityObject", useSQLite: true },
               },

@@ -16,6 +16,7 @@ import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
 import { identityCommand } from "./commands/identity.ts";
+import { limitsCommand } from "./commands/limits.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { routesCommand } from "./commands/routes.ts";
@@ -51,6 +52,7 @@ for (const add of [
   proxyStatusCommand,
   routesCommand,
   breakersCommand,
+  limitsCommand,
   identityCommand,
   tokenCommand,
   checkCommand,

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import type { EdgeReport, EdgeStatus, Hold, Pointer } from "../mesh/api.ts";
-import { SILENT_AFTER_MS } from "../mesh/fleet.ts";
+import type { CheckInReply, EdgeReport, EdgeStatus, Hold, Pointer, Reset } from "../mesh/api.ts";
+import { IDLE_AFTER_MS, SILENT_AFTER_MS } from "../mesh/fleet.ts";
+import type { BucketUse } from "../mesh/limits.ts";
 import { newest, NOWHERE } from "../mesh/pointer.ts";
 
 /**
@@ -18,13 +19,17 @@ export class FleetObject extends DurableObject {
     this.#sql.exec(
       `CREATE TABLE IF NOT EXISTS holds (circuit TEXT PRIMARY KEY, "to" TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID`,
     );
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS uses (edge TEXT PRIMARY KEY, seen INTEGER NOT NULL, uses TEXT NOT NULL) WITHOUT ROWID",
+    );
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS resets (at INTEGER PRIMARY KEY, name TEXT NOT NULL)");
   }
 
   /**
-   * Notes an edge's report and answers the newest pointer, epoch 0 while nothing was announced, and the circuits that an
-   * operator holds, if there are any. One row written.
+   * Notes an edge's report and answers the newest pointer, epoch 0 while nothing was announced, and what an operator holds or
+   * has reset, if anything. One row written, and one more for an edge that has limits to do with.
    */
-  checkIn(report: EdgeReport): Pointer & { readonly holds?: readonly Hold[] } {
+  checkIn({ limits = [], ...report }: EdgeReport): CheckInReply {
     const now = Date.now();
     const known = this.#sql.exec("SELECT 1 FROM edges WHERE id = ?", report.id).toArray().length > 0;
     // Sweeping reads every row, so it waits for a newcomer: the table only grows by newcomers.
@@ -35,8 +40,37 @@ export class FleetObject extends DurableObject {
       now,
       JSON.stringify(report),
     );
+    if (limits.length > 0)
+      this.#sql.exec(
+        "INSERT INTO uses (edge, seen, uses) VALUES (?, ?, ?) ON CONFLICT (edge) DO UPDATE SET seen = excluded.seen, uses = excluded.uses",
+        report.id,
+        now,
+        JSON.stringify(limits),
+      );
     const holds = this.holds();
-    return holds.length > 0 ? { ...this.#pointer(), holds } : this.#pointer();
+    const resets = this.#sql
+      .exec<Reset>("SELECT at, name FROM resets WHERE at > ? ORDER BY at", now - SILENT_AFTER_MS)
+      .toArray();
+    return { ...this.#pointer(), ...(holds.length > 0 && { holds }), ...(resets.length > 0 && { resets }) };
+  }
+
+  /** What edges that checked in of late say of limits' buckets, added up: `most` of them, those that refuse most first. */
+  uses(most: number): readonly BucketUse[] {
+    return this.#sql
+      .exec<{ bucket: string; wanted: number; refused: number }>(
+        `SELECT value ->> 'bucket' AS bucket, SUM(value ->> 'wanted') AS wanted, SUM(value ->> 'refused') AS refused
+         FROM uses, json_each(uses.uses) WHERE seen > ? GROUP BY bucket ORDER BY refused DESC, wanted DESC, bucket LIMIT ?`,
+        Date.now() - IDLE_AFTER_MS,
+        most,
+      )
+      .toArray();
+  }
+
+  /** Edges are told, for as long as they are not taken for gone, that waiting for what has this name is over. */
+  reset(name: string): void {
+    // Numbers grow, whatever the clock does: an edge follows each once.
+    const last = this.#sql.exec<{ at: number | null }>("SELECT MAX(at) AS at FROM resets").one().at ?? 0;
+    this.#sql.exec("INSERT INTO resets (at, name) VALUES (?, ?)", Math.max(Date.now(), last + 1), name);
   }
 
   /** Holds a circuit open or closed for `forMs`, in place of what was said of it before; 0 lets it go. */
@@ -90,5 +124,7 @@ export class FleetObject extends DurableObject {
   #sweep(now: number): void {
     this.#sql.exec("DELETE FROM edges WHERE seen < ?", now - SILENT_AFTER_MS);
     this.#sql.exec("DELETE FROM holds WHERE until <= ?", now);
+    this.#sql.exec("DELETE FROM uses WHERE seen < ?", now - SILENT_AFTER_MS);
+    this.#sql.exec("DELETE FROM resets WHERE at < ?", now - SILENT_AFTER_MS);
   }
 }

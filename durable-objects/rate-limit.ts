@@ -8,8 +8,10 @@ import {
   type LeaseRequest,
   type Reserve,
   reserveFor,
+  refill,
   resize,
   restored,
+  settle,
 } from "../mesh/policies/rate-limit-bucket.ts";
 import { capacityOf, type Limit } from "../mesh/policies/rate-limit.ts";
 
@@ -21,6 +23,8 @@ export type BucketRequest = LeaseRequest & {
 
 /** The lease, the newest configuration epoch that any isolate has named, and what is left to lend. */
 export type BucketReply = LeaseReply & { readonly epoch: number; readonly level: number };
+
+export type BucketState = { readonly level: number; readonly lent: number; readonly leases: number };
 
 type Stored = { readonly reserve: Reserve; readonly limit: Limit; readonly epoch: number };
 
@@ -59,6 +63,25 @@ export class RateLimitObject extends DurableObject {
       this.ctx.storage.kv.put(KEY, this.#stored);
     }
     return { ...reply, epoch: this.#epoch, level: Math.max(0, bucket.level) };
+  }
+
+  /** What is left to lend, what isolates may have in hand, and how many they are; undefined for a bucket that nobody asks. */
+  async show(): Promise<BucketState | undefined> {
+    this.ctx.storage.kv.get(KEY);
+    if (!this.#bucket) return undefined;
+    settle(this.#bucket, Date.now());
+    const { level, out, leases } = this.#bucket;
+    return { level, lent: out, leases: leases.size };
+  }
+
+  /** At an operator's word: all that is not lent is there again. False where nothing was missing. */
+  async fillUp(): Promise<boolean> {
+    this.ctx.storage.kv.get(KEY);
+    if (!this.#bucket || !this.#stored) return false;
+    const reserve = refill(this.#bucket, this.#stored.reserve, Date.now());
+    this.#stored = { ...this.#stored, reserve };
+    this.ctx.storage.kv.put(KEY, this.#stored);
+    return true;
   }
 
   /** Clears up after the last lease: deletes a bucket that is full and idle, or looks again later. */

@@ -216,7 +216,9 @@ export async function workersOf({
             ALLOW_RESERVED: "true",
           },
           kvNamespaces: { SNAPSHOTS: KV },
-          durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "IDENTITY", "COLLECTOR"], { scriptName: "state" }),
+          durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "RATE_LIMIT", "IDENTITY", "COLLECTOR"], {
+            scriptName: "state",
+          }),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
         },
       ]

@@ -2,6 +2,7 @@
  * The control API as its two ends see it: `workers/control` serves these shapes, `cli` asks for them.
  * All paths are under `/v1` and want `Authorization: Bearer <token>`; refusals are `application/problem+json` (`ApiProblem`).
  */
+import type { BucketUse } from "./limits.ts";
 import type { Problem } from "./problem.ts";
 import type { Resource } from "./resources/resource.ts";
 import type { Role } from "./role.ts";
@@ -109,6 +110,32 @@ export type BreakerStatus = {
 /** `POST /v1/breakers`: edges hear of it when they next check in. A `forMs` of 0 lets go. */
 export type Hold = { readonly circuit: string; readonly to: "open" | "closed"; readonly forMs: number };
 
+/** `GET /v1/limits`: the buckets that edges have most to do with, those that refuse most first; of limits without a key all. */
+export type LimitsResponse = { readonly epoch: number; readonly items: readonly LimitStatus[] };
+export type LimitStatus = {
+  /** `namespace/policy/limit` */
+  readonly limit: string;
+  /** Its values as a JSON list, or `sha256:` and a hash of one that is long. */
+  readonly key: string;
+  readonly mode: "strict" | "bounded" | "local";
+  readonly dryRun?: true;
+  /** So much in so many milliseconds, and so much at once. */
+  readonly per: number;
+  readonly windowMs: number;
+  readonly burst: number;
+  /** What is left to lend, below 0 while credit is repaid; absent where the object did not answer, or none is asked. */
+  readonly level?: number;
+  /** What may be in isolates' hands at most, and in how many. */
+  readonly lent?: number;
+  readonly leases?: number;
+  /** A second, by what edges said when they last checked in: of what the limit counts, and calls. */
+  readonly wanted: number;
+  readonly refused: number;
+};
+
+/** `POST /v1/limits/reset` with `{name}`, of a policy, a limit or a bucket: how many buckets were filled up. */
+export type ResetResponse = { readonly buckets: number };
+
 /** What an edge isolate says of itself when it checks in. */
 export type EdgeReport = {
   /** Random per isolate. */
@@ -123,7 +150,17 @@ export type EdgeReport = {
   readonly source: SnapshotSource;
   /** The newest snapshot it refused, and why; absent when none is refused. */
   readonly nack?: { readonly epoch: number; readonly hash: string; readonly reason: string };
+  /** The buckets of limits that it has most to do with, if any. */
+  readonly limits?: readonly BucketUse[];
 };
+
+/** What a check-in answers besides the pointer, where there is something to say. */
+export type CheckInReply = Pointer & {
+  readonly holds?: readonly Hold[];
+  /** Names of what operators have reset, with numbers that grow. */
+  readonly resets?: readonly Reset[];
+};
+export type Reset = { readonly at: number; readonly name: string };
 export type SnapshotSource = "kv" | "cache" | "bundle" | "none";
 
 /** Which snapshot is in force. The KV pointer's value, and what every state object's reply can carry. */

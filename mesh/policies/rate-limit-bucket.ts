@@ -427,6 +427,14 @@ export function reserveFor(
   };
 }
 
+/** Puts back all that is not lent, at an operator's word: no invariant but what was admitted before. The reserve that says so. */
+export function refill(bucket: Bucket, stored: Reserve, now: number): Reserve {
+  settle(bucket, now);
+  const { perMs, burst, credit } = bucket.capacity;
+  bucket.level = Math.max(0, burst - bucket.out);
+  return { ...stored, level: Math.max(-credit, bucket.level - RESERVE_MS * perMs - credit) };
+}
+
 /**
  * The bucket after a restart. All that is not in the reserve is taken for lent, until it must have lapsed: holders that show
  * their leases before go on with them. Until the reserve's second is over nothing is lent, since the instance before may

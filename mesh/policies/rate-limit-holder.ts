@@ -45,6 +45,8 @@ export type Holder = {
   variation: number;
   /** Tokens that calls asked for, admitted or not; and what one call costs on average. */
   readonly demand: Flow;
+  /** Calls that were refused, for people to look at. */
+  readonly refusals: Flow;
   unit: number;
   /** Tokens that calls wait for and no message has asked for yet. */
   waiting: number;
@@ -94,6 +96,7 @@ export const newHolder = (id: string, now: number): Holder => ({
   roundTrip: FIRST_ROUND_TRIP_MS,
   variation: FIRST_ROUND_TRIP_MS / 2,
   demand: noFlow(now),
+  refusals: noFlow(now),
   unit: 1,
   waiting: 0,
   allowed: 0,
@@ -134,6 +137,12 @@ export function spend(holder: Holder, cost: number, found: "tokens" | "credit"):
     holder.spent += cost;
     holder.debt += cost;
   }
+}
+
+/** A call was refused. */
+export function refuse(holder: Holder, now: number): void {
+  holder.denied++;
+  addTo(holder.refusals, 1, now);
 }
 
 function accrue(holder: Holder, now: number): void {

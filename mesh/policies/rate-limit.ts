@@ -59,3 +59,12 @@ export const isHolderOf = (holder: Holder, { local, requests, windowMs, burst }:
   local
     ? holder.until === Infinity && holder.depth === burst && holder.rho === requests / windowMs
     : holder.until !== Infinity;
+
+/** What operators reset need not be waited for any longer; a local limit begins anew. Changes `holders`. */
+export function forgetWaits(holders: Map<string, Holder>, isMeant: (bucket: string) => boolean): void {
+  for (const [bucket, holder] of holders) {
+    if (!isMeant(bucket)) continue;
+    if (holder.until === Infinity) holders.delete(bucket);
+    else holder.askAt = 0;
+  }
+}

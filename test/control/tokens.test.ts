@@ -24,7 +24,7 @@ const as = (token: string, path: string, init: RequestInit = {}) =>
     }),
   );
 
-const CHANGES = ["apply", "delete", "rollback", "publish", "breakers"].map((path) => `/v1/${path}`);
+const CHANGES = ["apply", "delete", "rollback", "publish", "breakers", "limits/reset"].map((path) => `/v1/${path}`);
 const FOR_ADMINS = ["tokens", "tokens/revoke", "identity/workloads", "identity/rotate-keys"].map(
   (path) => `/v1/${path}`,
 );

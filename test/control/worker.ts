@@ -5,5 +5,6 @@ export {
   ConfigObject,
   FleetObject,
   IdentityObject,
+  RateLimitObject,
 } from "../../durable-objects/index.ts";
 export { default } from "../../workers/control/index.ts";

@@ -86,3 +86,27 @@ it("sweeps the silent when a newcomer checks in, though no one asks for the list
   await fleet.checkIn(edge({ id: "d" }));
   expect(await rows(fleet)).toBe(1);
 });
+
+it("adds up what edges say of limits, and tells of resets for a minute, each under a number of its own", async () => {
+  const fleet = fresh();
+  const use = (bucket: string, wanted: number, refused: number) => ({ bucket, wanted, refused });
+  await fleet.checkIn(edge({ id: "e1", limits: [use("a", 1, 0), use("b", 1, 2)] }));
+  await fleet.checkIn(edge({ id: "e2", limits: [use("a", 5, 0), use("b", 2, 1)] }));
+  await fleet.checkIn(edge({ id: "e2", limits: [use("a", 2, 0), use("b", 2, 1)] }));
+  expect(await fleet.uses(10)).toEqual([use("b", 3, 3), use("a", 3, 0)]);
+  expect(await fleet.uses(1)).toEqual([use("b", 3, 3)]);
+  // They are none of an edge's own report.
+  expect((await fleet.edges())[0]).not.toHaveProperty("limits");
+
+  await fleet.reset("ns/p");
+  await fleet.reset("ns/q");
+  const { resets = [] } = await fleet.checkIn(edge({}));
+  expect(resets.map(({ name }) => name)).toEqual(["ns/p", "ns/q"]);
+  expect(resets[1]!.at).toBeGreaterThan(resets[0]!.at);
+  await runInDurableObject(fleet, (_, { storage }) => {
+    storage.sql.exec("UPDATE resets SET at = at - 61000");
+    storage.sql.exec("UPDATE uses SET seen = seen - 61000");
+  });
+  expect(await fleet.checkIn(edge({}))).toEqual({ epoch: 0, hash: "" });
+  expect(await fleet.uses(10)).toEqual([]);
+});

@@ -107,3 +107,22 @@ it("is kept as long as it is not full", async () => {
   await sleep(bucket, 120_000);
   expect([await runDurableObjectAlarm(bucket), await stored(bucket)]).toEqual([true, 1]);
 });
+
+it("is shown while somebody asks it, and filled up but for what is lent, through an eviction", async () => {
+  const stub = fresh();
+  expect([await stub.show(), await stub.fillUp()]).toEqual([undefined, false]);
+  await stub.lease(from("a", 1, { must: 40 }));
+  expect(await stub.show()).toMatchObject({ level: 60, lent: 40, leases: 1 });
+  await runInDurableObject(stub, (_, { storage }) => {
+    // As if forty others had had theirs, and gone.
+    const kept = storage.kv.get<{ reserve: { level: number; quiet: number; until: number } }>("reserve")!;
+    Object.assign(kept.reserve, { level: 20, quiet: Date.now() - 5000, until: Date.now() - 1000 });
+    storage.kv.put("reserve", kept);
+  });
+  await evictDurableObject(stub);
+  expect(await stub.show()).toMatchObject({ leases: 0 });
+  expect((await stub.show())!.level).toBeLessThan(21);
+  expect(await stub.fillUp()).toBe(true);
+  await evictDurableObject(stub);
+  expect((await stub.show())!.level).toBeGreaterThan(99);
+});

@@ -5,6 +5,7 @@ import type {
   ConfigObject,
   FleetObject,
   IdentityObject,
+  RateLimitObject,
 } from "../../durable-objects/index.ts";
 
 export type Env = {
@@ -12,6 +13,7 @@ export type Env = {
   readonly CONFIG: DurableObjectNamespace<ConfigObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly BREAKER: DurableObjectNamespace<BreakerObject>;
+  readonly RATE_LIMIT: DurableObjectNamespace<RateLimitObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
   readonly IDENTITY: DurableObjectNamespace<IdentityObject>;
   /** The trust domain of the workloads' SPIFFE IDs. */

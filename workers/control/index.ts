@@ -8,6 +8,7 @@ import { check } from "./check.ts";
 import { page, PATHS } from "./dashboard.ts";
 import { type Env, identities } from "./env.ts";
 import { addWorkload, keySet, renewWorkload, revokeWorkload, rotateKeys, token, workloads } from "./identity.ts";
+import { limits, reset } from "./limits.ts";
 import { exposition, metrics } from "./metrics.ts";
 import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
@@ -30,6 +31,8 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, r
   ["GET", "/v1/check", "viewer", check],
   ["GET", "/v1/breakers", "viewer", breakers],
   ["POST", "/v1/breakers", "editor", hold],
+  ["GET", "/v1/limits", "viewer", limits],
+  ["POST", "/v1/limits/reset", "editor", reset],
   ["GET", "/v1/metrics", "viewer", metrics],
   ["GET", "/metrics", "viewer", exposition],
   ["GET", "/v1/identity/workloads", "viewer", workloads],

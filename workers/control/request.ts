@@ -67,6 +67,11 @@ export const metricsQuery = z.strictObject({
 /** `name`: a part of the names of circuits. */
 export const breakersQuery = z.strictObject({ name: name.exactOptional() });
 
+/** `name`: a part of the names of buckets. */
+export const limitsQuery = z.strictObject({ name: name.exactOptional() });
+/** Of a policy, a limit or a bucket, whole. */
+export const resetRequest = z.strictObject({ name });
+
 /** At most a day: what is forgotten must not stand for ever. */
 export const holdRequest = z.strictObject({
   circuit: name,

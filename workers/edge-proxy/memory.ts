@@ -27,6 +27,8 @@ export type Memory = {
   watchBodiesUntil: number;
   /** By bucket. */
   readonly holders: Map<string, Holder>;
+  /** The number of the last reset of limits that was followed. */
+  resetAt: number;
   /** By the name of the concurrency limit. */
   readonly permits: Map<string, PermitHolder>;
   /** Tokens whose signature was good, by provider and text. */
@@ -139,6 +141,7 @@ export const newMemory = (id: string): Memory => ({
   forced: new Map(),
   watchBodiesUntil: 0,
   holders: new Map(),
+  resetAt: 0,
   permits: new Map(),
   tokens: new Map(),
   findings: new Map(),

@@ -5,8 +5,10 @@
  * refused and reported, and the one in force stays. What requests are served from becomes resident before the swap.
  */
 import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
+import { busiest, isMeant } from "../../mesh/limits.ts";
 import { readManifest } from "../../mesh/manifest.ts";
 import { matcher } from "../../mesh/match.ts";
+import { forgetWaits } from "../../mesh/policies/rate-limit.ts";
 import type { Active, Isolate } from "./isolate.ts";
 import { proxy } from "./proxy.ts";
 import { warm } from "./shards.ts";
@@ -83,9 +85,14 @@ async function checkIn(
   try {
     const pointer = active?.pointer ?? { epoch: 0, hash: "" };
     const source: SnapshotSource = active?.source ?? "none";
-    const report = { id, name, colo, ...pointer, source, ...(refused && { nack: refused }) };
-    const reply = await within(fleet().checkIn(report), STORE_MS);
+    const limits = busiest(memory.holders, Date.now());
+    const about = { ...(refused && { nack: refused }), ...(limits.length > 0 && { limits }) };
+    const reply = await within(fleet().checkIn({ id, name, colo, ...pointer, source, ...about }), STORE_MS);
     const now = Date.now();
+    for (const { at, name: meant } of reply.resets ?? []) {
+      if (at > memory.resetAt) forgetWaits(memory.holders, (bucket) => isMeant(bucket, meant));
+      memory.resetAt = Math.max(memory.resetAt, at);
+    }
     memory.forced = new Map((reply.holds ?? []).map(({ circuit, to, forMs }) => [circuit, { to, until: now + forMs }]));
     return reply.epoch > 0 ? { epoch: reply.epoch, hash: reply.hash } : undefined;
   } catch {

@@ -1,5 +1,5 @@
 /** Where an edge finds snapshots: KV, what the Cache API kept of it, and what the deploy brought along. Nothing here is believed yet. */
-import type { EdgeReport, Hold, Pointer } from "../../mesh/api.ts";
+import type { CheckInReply, EdgeReport, Pointer } from "../../mesh/api.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
 import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
@@ -9,7 +9,7 @@ import { within } from "./within.ts";
 export type Stores = {
   readonly kv: KVNamespace;
   /** A fresh stub a call. */
-  readonly fleet: () => { checkIn(report: EdgeReport): Promise<Pointer & { readonly holds?: readonly Hold[] }> };
+  readonly fleet: () => { checkIn(report: EdgeReport): Promise<CheckInReply> };
   readonly cache: Cache;
   /** What this deployment calls itself, and the data centre it runs in. */
   readonly name: string;

@@ -11,6 +11,7 @@ import {
   isAsking,
   isDue,
   receive,
+  refuse,
   retryMs,
   spend,
   spendShare,
@@ -134,7 +135,7 @@ async function admission(call: Call, claims: readonly Claim[]): Promise<void> {
       if (isAsking(holder, at)) await settled(call, holder, until);
       else await refresh(call, one);
     } else {
-      holder.denied++;
+      refuse(holder, at);
       if (isDue(holder, at)) later(refresh(call, one));
       throw refusal(call, claims, one, retryMs(holder, cost, at));
     }
@@ -196,7 +197,9 @@ function standIn(call: Call, claims: readonly Claim[], one: Claim): void {
       throw new Denied({ cause: "limiter-unavailable", retryAfterMs: Math.max(0, holder.askAt - now) });
     case "share": {
       const retryAfterMs = spendShare(holder, capacityOf(ready.limit), cost, now);
-      if (retryAfterMs > 0) throw refusal(call, claims, one, retryAfterMs);
+      if (retryAfterMs === 0) return;
+      refuse(holder, now);
+      throw refusal(call, claims, one, retryAfterMs);
     }
   }
 }
