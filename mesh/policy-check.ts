@@ -71,6 +71,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   "body-timeout": ({ idleMs, ms }) => [idleMs, ms].every((one) => one === undefined || isPositive(one)),
   concurrency: ({ name, limit, longestCallMs, onUnavailable }) =>
     [name, onUnavailable].every((text) => typeof text === "string") && [limit, longestCallMs].every(isPositive),
+  "adaptive-concurrency": ({ name, least, most, tolerance, measureEveryMs }) =>
+    typeof name === "string" && [least, most, tolerance, measureEveryMs].every(isPositive),
   breaker: isBreaker,
   "endpoint-breaker": (layer, backends) => isIndex(layer.backend, backends) && isBreaker(layer),
   hedge: ({ scope, percentile, leastMs, share }) =>

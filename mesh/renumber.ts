@@ -38,6 +38,7 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   breaker: asItIs,
   "endpoint-breaker": one,
   concurrency: asItIs,
+  "adaptive-concurrency": asItIs,
   retry: asItIs,
   hedge: asItIs,
   "fault-budget": asItIs,

@@ -9,6 +9,7 @@ import type { AuthorizationGroup } from "./policies/authorize.ts";
 import type { HealthCheck } from "./policies/health-check.ts";
 import type { Idempotency } from "./policies/idempotency.ts";
 import type { AmbiguousPaths } from "./canonical-path.ts";
+import type { Adaptive } from "./policies/adaptive.ts";
 import type { Concurrency } from "./policies/concurrency.ts";
 import type { RequestLimits } from "./policies/request-limits.ts";
 import type { RateLimit } from "./policies/rate-limit.ts";
@@ -154,6 +155,8 @@ export type Policy =
   | ({ readonly kind: "endpoint-breaker"; readonly circuit: string; readonly backend: number } & BreakerPolicy)
   /** `name` names its object. */
   | ({ readonly kind: "concurrency"; readonly name: string } & Concurrency)
+  /** `name` names what isolates have found out. */
+  | ({ readonly kind: "adaptive-concurrency"; readonly name: string } & Adaptive)
   /** `backend` names what its budget is kept for. */
   | ({ readonly kind: "retry"; readonly backend: string } & Retry)
   /** `scope` names what the times of its answers are kept for. */

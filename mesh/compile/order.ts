@@ -25,6 +25,7 @@
  * | concurrency | inside the breaker, which its refusals say nothing to; outside the tries: one call, one permit |
  * | retry | beneath everything that is done once a call; a try is an endpoint, a time and a fetch |
  * | hedge | a try may be two, and is one to what stands above |
+ * | adaptive-concurrency | beneath the tries and their copies: each is a call to the backend, and its time is its own |
  * | balance | beneath the tries, so that each is drawn an endpoint of its own |
  * | endpoint-breaker | beneath the draw of an endpoint: where it refuses, another is drawn |
  * | try-timeout, first-byte | bound one try: what came too late can still be tried again |
@@ -57,6 +58,7 @@ const ORDER: readonly Policy["kind"][] = [
   "concurrency",
   "retry",
   "hedge",
+  "adaptive-concurrency",
   "balance",
   "endpoint-breaker",
   "try-timeout",

@@ -6,6 +6,7 @@ import type { Destination, Destinations } from "./backends.ts";
 import { filterLayers } from "./filters.ts";
 import { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
+import { adaptiveConcurrencyLayer } from "./layers/adaptive-concurrency.ts";
 import { assertLayer } from "./layers/assert.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer } from "./layers/authorize.ts";
@@ -243,6 +244,7 @@ function weighted(
     ...exposeEndpointLayer(policies, all, index),
     ...breakerLayer(policies, all, backend, index, name),
     ...concurrencyLayer(policies, all, backend.name),
+    ...adaptiveConcurrencyLayer(policies, all, backend.name),
     ...retryLayer(policies, rule, all, backend.name),
     ...balanceLayer(policies, all, backend, index),
     ...hedgeLayer(policies, all, `${name} to ${backend.name}`),

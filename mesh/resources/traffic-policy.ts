@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { targetReference } from "./parts.ts";
+import { adaptiveConcurrency } from "./traffic/adaptive-concurrency.ts";
 import { breaker } from "./traffic/breaker.ts";
 import { concurrency } from "./traffic/concurrency.ts";
 import { fault } from "./traffic/fault.ts";
@@ -39,6 +40,7 @@ export const trafficPolicy = defineKind(
         exposeEndpoint: z.boolean().optional(),
         breaker: breaker.optional(),
         concurrency: concurrency.optional(),
+        adaptiveConcurrency: adaptiveConcurrency.optional(),
         loadBalancing: loadBalancing.optional(),
         outlierEjection: outlierEjection.optional(),
         staleServe: staleServe.optional(),

@@ -52,6 +52,14 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   breaker: { kind: "breaker", ...breaker },
   "endpoint-breaker": { kind: "endpoint-breaker", backend: 1, ...breaker },
   concurrency: { kind: "concurrency", name: "n", limit: 1, longestCallMs: 1, onUnavailable: "deny" },
+  "adaptive-concurrency": {
+    kind: "adaptive-concurrency",
+    name: "n",
+    least: 3,
+    most: 9,
+    tolerance: 1.25,
+    measureEveryMs: 30_000,
+  },
   retry: {
     kind: "retry",
     backend: "b",

@@ -152,6 +152,7 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
       targetRefs,
       timeouts: { request: "10s" },
       concurrency: { limit: 100, longestCall: "30s", onUnavailable: "deny" },
+      adaptiveConcurrency: { minLimit: 3, maxLimit: 1000, tolerance: 1.25, measureEvery: "30s" },
       outlierEjection: {
         failures: 5,
         ejectFor: "30s",

@@ -1,6 +1,7 @@
 /** Every policy of a snapshot with these backends, and the layer that carries it out. A new kind of policy does not compile without its layer. */
 import type { Backend, Policy } from "../../mesh/snapshot.ts";
 import type { MakeLayer } from "./layer.ts";
+import { adaptiveConcurrency } from "./layers/adaptive-concurrency.ts";
 import { assert } from "./layers/assert.ts";
 import { authenticate } from "./layers/authenticate.ts";
 import { authorize } from "./layers/authorize.ts";
@@ -49,6 +50,7 @@ export const layersOver = (backends: readonly Backend[]): { readonly [K in Polic
   "stale-serve": staleServe,
   breaker,
   concurrency,
+  "adaptive-concurrency": adaptiveConcurrency,
   retry,
   balance: balance(backends),
   "endpoint-breaker": endpointBreaker(backends),

@@ -1,3 +1,4 @@
+import type { Limiter } from "../../mesh/policies/adaptive.ts";
 import type { Group } from "../../mesh/policies/balance.ts";
 import type { Breaker } from "../../mesh/policies/breaker.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
@@ -31,6 +32,8 @@ export type Memory = {
   resetAt: number;
   /** By the name of the concurrency limit. */
   readonly permits: Map<string, PermitHolder>;
+  /** By the name of the adaptive limit. */
+  readonly limiters: Map<string, Limiter>;
   /** Tokens whose signature was good, by provider and text. */
   readonly tokens: Map<string, VerifiedToken>;
   /** What authorization and limits found, by policy and rule: how often since it was last written to the log, and when that was. */
@@ -143,6 +146,7 @@ export const newMemory = (id: string): Memory => ({
   holders: new Map(),
   resetAt: 0,
   permits: new Map(),
+  limiters: new Map(),
   tokens: new Map(),
   findings: new Map(),
   edgeKey: undefined,

@@ -210,6 +210,21 @@ describe("a fault and a hedge", () => {
     },
   );
 
+  it("an adaptive limit is the backend's, beneath its tries and their copies, with every default filled in", () => {
+    const spec = { adaptiveConcurrency: {}, hedge: {}, retry: {}, loadBalancing: {} };
+    const layers = rule(compiled(...world, trafficPolicy("p", { targetRefs: [TARGETS.backend], ...spec }))).backends[0]
+      ?.layers;
+    expect(layer(layers, "adaptive-concurrency")).toEqual({
+      kind: "adaptive-concurrency",
+      name: "Backend/default/b by default/p",
+      least: 3,
+      most: 1000,
+      tolerance: 1.25,
+      measureEveryMs: 30_000,
+    });
+    expect(layers?.map(({ kind }) => kind)).toEqual(["retry", "hedge", "adaptive-concurrency"]);
+  });
+
   it("leaves no hedge where calls have permits, whose of the two policies is more specific", () => {
     const copies = trafficPolicy("p", { targetRefs: [TARGETS.rule], hedge: {} });
     const limited = trafficPolicy("q", { targetRefs: [TARGETS.backend], concurrency: { limit: 5 } });

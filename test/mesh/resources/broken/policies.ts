@@ -70,6 +70,11 @@ export const policies: readonly Broken[] = [
     traffic("outlierEjection: {successRate: {minEndpoints: 3, ‸stdevFactor: 1.9}}"),
     "invalid-value spec.outlierEjection.successRate.stdevFactor",
   ],
+  [
+    "a least limit above the most",
+    traffic("adaptiveConcurrency: {minLimit: 5, ‸maxLimit: 4}"),
+    "invalid-value spec.adaptiveConcurrency.maxLimit",
+  ],
   ["a hedge for most requests", traffic("hedge: {‸percentile: 10}"), "invalid-value spec.hedge.percentile"],
   ["a retry on nothing", traffic("retry: {‸on: []}"), "invalid-value spec.retry.on"],
   ["a retry on a condition that there is not", traffic('retry: {on: [‸"6xx"]}'), "invalid-value spec.retry.on[0]"],
