@@ -25,8 +25,13 @@ export type FleetCircuit = {
 };
 
 type Caller = {
-  /** Of its newest word. */
+  /** Of its newest word, as the next two. */
   readonly seq: number;
+  readonly at: number;
+  /** Those that count. */
+  readonly failed: number;
+  /** Calls a second, measured between two words; absent until there were two. */
+  readonly pace?: number;
   /** It counts as a caller until then. */
   readonly until: number;
   /** When its failures or slow calls were last heard of by a closed circuit. */
@@ -49,6 +54,7 @@ export const NOTHING_HEARD: FleetCircuit = { breaker: closed(0), callers: {}, ho
 export const HELLO_EVERY_MS = 10_000;
 /** One that was not heard of for so long calls no more: it may have missed saying so once. */
 const SEEN_MS = 2 * HELLO_EVERY_MS;
+const SECOND_MS = 1000;
 /** Of more, those heard of last are a fair sample. */
 const MOST_CALLERS = 500;
 
@@ -59,8 +65,12 @@ export function hear(circuit: FleetCircuit, word: Word, policy: BreakerPolicy, n
   const breaker = count(circuit.breaker, word, policy, now);
   const isBad = breaker !== circuit.breaker && (word.failed > 0 || (word.slow ?? 0) > 0);
   const badAt = isBad ? now : known?.badAt;
+  const pace = known && paceOf(known, word.ok + word.failed, now);
   const caller = {
     seq: word.seq,
+    at: now,
+    failed: isBad ? word.failed : 0,
+    ...(pace !== undefined && { pace }),
     until: now + (word.openMs ?? 0) + SEEN_MS,
     ...(badAt !== undefined && { badAt }),
     open: word.openMs !== undefined,
@@ -73,9 +83,13 @@ export function hear(circuit: FleetCircuit, word: Word, policy: BreakerPolicy, n
   return isBad && agree(heard, policy, now) ? { ...heard, breaker: trip(breaker, policy, now) } : heard;
 }
 
+/** What it calls a second. Two words within one say nothing new, unless they tell of more. */
+const paceOf = ({ at, pace }: Caller, calls: number, now: number): number | undefined =>
+  now - at >= SECOND_MS ? (calls * SECOND_MS) / (now - at) : pace && Math.max(pace, calls);
+
 /**
- * Whether it is the backend that fails: the window says so and no isolate alone does, or as large a share of the isolates as the policy
- * asks of calls has opened by itself.
+ * Whether it is the backend that fails, and not one isolate's way to it: the window says so, or the last second does, or as large a share
+ * of the isolates as the policy asks of calls has opened by itself.
  */
 function agree({ breaker, callers }: FleetCircuit, policy: BreakerPolicy, now: number): boolean {
   if (breaker.kind !== "closed") return false;
@@ -83,8 +97,32 @@ function agree({ breaker, callers }: FleetCircuit, policy: BreakerPolicy, now: n
   const enough = policy.alone ? 1 : Math.min(2, present.length);
   const bad = present.filter(({ badAt = -1 }) => badAt >= breaker.since && badAt > now - policy.windowMs);
   if (bad.length >= enough && isFailing(breaker, policy, now)) return true;
+  if (policy.alone) return false;
+  const share = opensAt(breaker, policy, now);
+  if (failsNow(present, bad, enough, policy, share, now)) return true;
   const open = present.filter((caller) => isOpen(caller, breaker.since)).length;
-  return !policy.alone && open >= Math.max(enough, opensAt(breaker, policy, now) * present.length);
+  return open >= Math.max(enough, share * present.length);
+}
+
+/**
+ * Whether so many calls failed within a second as are the policy's share of what all callers make in one. In the window ten seconds of
+ * success would outweigh them, and each isolate by itself would first have to fail five times.
+ */
+function failsNow(
+  present: readonly Caller[],
+  bad: readonly Caller[],
+  enough: number,
+  { failures, windowMs }: BreakerPolicy,
+  share: number,
+  now: number,
+): boolean {
+  const failing = bad.filter(({ at, failed }) => failed > 0 && at > now - SECOND_MS);
+  const failed = failing.reduce((sum, one) => sum + one.failed, 0);
+  const paces = present.flatMap(({ pace }) => pace ?? []);
+  // Isolates count over a window; with a shorter one their words do not say what they call in between. New ones are taken to be like the others.
+  if (windowMs < HELLO_EVERY_MS || paces.length < present.length / 2) return false;
+  const expected = (paces.reduce((sum, pace) => sum + pace, 0) / paces.length) * present.length;
+  return failing.length >= enough && failed >= failures && failed >= share * expected;
 }
 
 /** What opened it before the fleet's circuit closed says nothing of the backend since. */

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BreakerReply, BreakerReport, ProbeReply, ProbeRequest } from "../../../durable-objects/breaker.ts";
 import type { Denial } from "../../../mesh/denial.ts";
-import { type Breaker, closed, describe as told, probe, settle } from "../../../mesh/policies/breaker.ts";
-import { callersOf, hear, HELLO_EVERY_MS, NOTHING_HEARD, onceMs } from "../../../mesh/policies/fleet-circuit.ts";
+import { type Breaker, closed } from "../../../mesh/policies/breaker.ts";
+import { HELLO_EVERY_MS } from "../../../mesh/policies/fleet-circuit.ts";
 import { Denied, type Handler } from "../../../workers/edge-proxy/layer.ts";
 import { breaker } from "../../../workers/edge-proxy/layers/breaker.ts";
 import { type Memory, newMemory } from "../../../workers/edge-proxy/memory.ts";
 import { CALLERS_TIME_IS_UP } from "../../../workers/edge-proxy/outcome.ts";
 import { callWith } from "./call.ts";
+import { type FakeCircuit, fleetCircuit } from "./fleet-circuit.ts";
 
 const policy = { failures: 20, failureRatio: 0.5, windowMs: 10_000, openMs: 1000, maxOpenMs: 8000, probes: 1 };
 const layer = breaker({ kind: "breaker", circuit: "shop", ...policy });
@@ -276,33 +277,8 @@ describe("once the open time has passed", () => {
   });
 });
 
-/** The fleet's circuit without its object. */
-function fleetCircuit() {
-  let circuit = NOTHING_HEARD;
-  let version = 0;
-  const reply = (): BreakerReply => {
-    const ms = onceMs(circuit, policy, Date.now());
-    return { ...told(circuit.breaker, ++version, policy, Date.now()), epoch: 3, ...(ms > 0 && { onceMs: ms }) };
-  };
-  return {
-    kind: () => circuit.breaker.kind,
-    callers: () => callersOf(circuit, Date.now()),
-    report: async ({ isolate, settled, ...word }: BreakerReport) => {
-      const { breaker } = circuit;
-      const back = settled ? settle(breaker, settled.permit, settled.outcome, policy, Date.now()) : breaker;
-      circuit = hear({ ...circuit, breaker: back }, { ...word, source: isolate }, policy, Date.now());
-      return reply();
-    },
-    probe: async ({ permit, ttlMs }: ProbeRequest) => {
-      const step = probe(circuit.breaker, permit, ttlMs, policy, Date.now());
-      circuit = { ...circuit, breaker: step.state };
-      return { ...reply(), granted: step.granted };
-    },
-  };
-}
-
 it("sends exactly as many probes as the policy has, from twenty isolates that share a circuit", async () => {
-  const fleet = fleetCircuit();
+  const fleet = fleetCircuit(policy);
   const isolates = Array.from({ length: 20 }, (_, index) => newMemory(`i${index}`));
   const upstream = vi.fn<Handler>(async () => new Response(null, { status: 503 }));
   const round = async () => {
@@ -335,11 +311,11 @@ it("sends exactly as many probes as the policy has, from twenty isolates that sh
 
 describe("two isolates that share a circuit", () => {
   let memories: Map<string, Memory>;
-  let fleet: ReturnType<typeof fleetCircuit>;
+  let fleet: FakeCircuit;
   let upstream: (isolate: string) => Response;
   beforeEach(() => {
     memories = new Map(["a", "b"].map((id) => [id, newMemory(id)]));
-    fleet = fleetCircuit();
+    fleet = fleetCircuit(policy);
     upstream = () => new Response();
   });
   const from = async (isolate: string, times = 1) => {
@@ -377,7 +353,7 @@ describe("two isolates that share a circuit", () => {
     upstream = () => new Response(null, { status: 503 });
     await from("a", 5);
     expect(fleet.kind()).toBe("open");
-    fleet = fleetCircuit();
+    fleet = fleetCircuit(policy);
     memories = new Map(["a", "b"].map((id) => [id, newMemory(id)]));
     upstream = (isolate) => new Response(null, { status: isolate === "a" ? 503 : 200 });
     await from("b");

@@ -93,27 +93,24 @@ describe("the fleet's circuit", () => {
     expect(after(said).breaker.kind).toBe(kind);
   });
 
-  it("opens on one isolate's window alone where the policy says so, and not on its own opening", () => {
-    const alone: BreakerPolicy = { ...policy, failures: 20, alone: true };
-    expect(
-      after(
-        [
-          ["b", 1, 0],
-          ["a", 0, 19, tripped],
-        ],
-        alone,
-      ).breaker.kind,
-    ).toBe("closed");
-    expect(
-      after(
-        [
-          ["b", 1, 0],
-          ["a", 0, 20],
-        ],
-        alone,
-      ).breaker.kind,
-    ).toBe("open");
-  });
+  it.each<[number, number, Breaker["kind"]]>([
+    [5, 1, "closed"],
+    [9, 1, "closed"],
+    [10, 1, "open"],
+    [1, 20, "closed"],
+    [2, 5, "closed"],
+    [4, 5, "open"],
+  ])(
+    "of twenty with a call a second each, %i that told of %i failures within one leave it closed or open: %s",
+    (told, failed, kind) => {
+      const paced = after([
+        ...all(20, [1, 0]),
+        ...all(20, [10, 0]).map(([id, ...said]): Said => [id, said[0], said[1], { at: 10_000 }]),
+      ]);
+      const failing = all(told, [0, failed]).map(([id, ...said]): Said => [id, said[0], said[1], { at: 11_000 }]);
+      expect(after(failing, policy, paced).breaker.kind).toBe(kind);
+    },
+  );
 
   it("does not count what an isolate had opened for before the circuit closed", () => {
     const open = after([
@@ -166,7 +163,7 @@ describe("retries of the fleet", () => {
  * The invariant, for every order, loss and repetition of words, over any number of isolates:
  *  1. no isolate alone opens it while another was heard of: two have told of failures since it closed, within the window or by being open;
  *  2. the two tiers agree: after a word of failure, a circuit whose callers have all opened by themselves is not closed;
- *  3. a minority cannot open it while the window does not fail;
+ *  3. a minority cannot open it while neither the window nor the last second fails;
  *  4. nobody counts who was silent for SEEN_MS beyond the time that it said it would be open.
  */
 it("keeps its invariant whatever its callers say, and in whatever order", () => {
