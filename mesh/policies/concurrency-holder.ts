@@ -92,6 +92,11 @@ export function endCall(holder: PermitHolder, call: number, now: number): void {
 /** A call found no permit. */
 export const miss = (holder: PermitHolder): void => void holder.missed++;
 
+/** Whether the object is known to be away. What was true when it could last be asked says nothing long after. */
+export const isObjectAway = ({ failures, askAt }: PermitHolder, now: number): boolean =>
+  failures > 0 && now < askAt + OLD_NEWS_MS;
+const OLD_NEWS_MS = 5000;
+
 export const isAskingPermits = (holder: PermitHolder, now: number): boolean => now < holder.askingUntil;
 
 /** Whether to ask ahead: the last permits are being used up, or half of the time to begin calls in is over. */

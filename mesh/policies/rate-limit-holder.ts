@@ -68,6 +68,8 @@ const UNTOLD_SHARE = 0.08;
 const SAFE_MS = 60_000;
 const FIRST_ROUND_TRIP_MS = 60;
 const MAX_BACKOFF_MS = 4000;
+/** That the object was away says nothing any more once it could have been asked again for so long. */
+const OLD_NEWS_MS = 5000;
 /** Before that, tokens in hand that run low are no reason to ask again. */
 const AGAIN_MS = 300;
 
@@ -119,7 +121,7 @@ export const isAsking = ({ askingUntil }: Holder, now: number): boolean => now <
 export function standing(holder: Holder, cost: number, now: number): Standing {
   accrue(holder, now);
   if (holder.tokens >= cost) return "tokens";
-  if (holder.failures > 0) return "away";
+  if (holder.failures > 0 && now < holder.askAt + OLD_NEWS_MS) return "away";
   if (now < holder.askAt) return "refused";
   if (holder.credit >= cost && now < holder.creditUntil) return "credit";
   // Much wanted and little to be had: what the next reply brings is spoken for already.

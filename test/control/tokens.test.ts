@@ -3,11 +3,11 @@ import { env, exports } from "cloudflare:workers";
 import { beforeEach, expect, it } from "vitest";
 import type { ApiTokensResponse, HistoryResponse } from "../../mesh/api.ts";
 import type { Role } from "../../mesh/role.ts";
-import { forgetTokens } from "../../workers/control/auth.ts";
+import { restart } from "./worker.ts";
 import { accepted, applying, get, post, refused, send, service } from "./client.ts";
 
 beforeEach(async () => {
-  forgetTokens();
+  restart();
   await reset();
 });
 

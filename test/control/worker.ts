@@ -7,4 +7,17 @@ export {
   IdentityObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
-export { default } from "../../workers/control/index.ts";
+import type { Bindings } from "../../workers/control/env.ts";
+import { controller } from "../../workers/control/index.ts";
+
+let isolate = controller();
+
+/** Another isolate, which remembers nothing. */
+export const restart = (): void => {
+  isolate = controller();
+};
+
+export default {
+  fetch: (request, env, context) => isolate.fetch(request, env, context),
+  scheduled: (event, env) => isolate.scheduled(event, env),
+} satisfies ExportedHandler<Bindings>;

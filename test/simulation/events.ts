@@ -23,12 +23,20 @@ export class Timeline {
   }
 
   runUntil(end: number): void {
-    for (let next = this.#heap[0]; next && next.time <= end; next = this.#heap[0]) {
-      this.#removeFirst();
-      this.now = next.time;
-      next.run();
+    while (this.step(end));
+  }
+
+  /** The next event, if it is one of those up to `end`; otherwise it is `end` now. */
+  step(end: number): boolean {
+    const next = this.#heap[0];
+    if (!next || next.time > end) {
+      this.now = end;
+      return false;
     }
-    this.now = end;
+    this.#removeFirst();
+    this.now = next.time;
+    next.run();
+    return true;
   }
 
   #removeFirst(): void {

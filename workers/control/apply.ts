@@ -8,7 +8,7 @@ import { readFiles } from "../../mesh/resources/read.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import type { Caller } from "./auth.ts";
 import { config, type Env } from "./env.ts";
-import { identityView, isNewest, lastIdentityView } from "./identity-view.ts";
+import { identityView, isNewest } from "./identity-view.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
@@ -67,7 +67,7 @@ async function change(
   propose: (current: readonly Resource[]) => Proposal,
 ): Promise<Response> {
   const wanted = baseOf(request);
-  let known = lastIdentityView();
+  let known = env.memory.identity;
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await scheduler.wait(Math.random() * 10 * Math.min(attempt, 10));
     const { epoch: base, hash, resources } = await meshInForce(env);

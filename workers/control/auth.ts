@@ -1,4 +1,4 @@
-/** Who calls control. Only plain data is kept between requests: the tokens' digests, for a second. */
+/** Who calls control. Only the tokens' digests are kept between requests, for a second. */
 import type { StoredToken } from "../../durable-objects/config.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import type { Role } from "../../mesh/role.ts";
@@ -13,8 +13,6 @@ const TOKEN = /^selv_[\w-]{43}$/;
 const LIST_MS = 1000;
 
 export type Caller = { readonly name: string; readonly role: Role };
-
-let known: { readonly at: number; readonly tokens: readonly StoredToken[] } | undefined;
 
 /** The caller; or the refusal, the same whether a token is missing, wrong, expired or revoked. */
 export async function callerOf(authorization: string | null, env: Env): Promise<Caller | Response> {
@@ -42,16 +40,12 @@ export async function callerOf(authorization: string | null, env: Env): Promise<
 /** The whole list, so that guesses cost the object nothing: one call a second and isolate, however many ask. */
 async function tokensOf(env: Env): Promise<readonly StoredToken[]> {
   const now = Date.now();
-  if (known && now - known.at < LIST_MS && now >= known.at) return known.tokens;
-  const tokens = await config(env).tokens();
+  const { tokens: known } = env.memory;
+  if (known && now - known.at < LIST_MS && now >= known.at) return known.list;
+  const list = await config(env).tokens();
   // As of when it was asked for: an answer that took long is not young.
-  known = { at: now, tokens };
-  return tokens;
-}
-
-/** What this isolate has just changed holds here at once. */
-export function forgetTokens(): void {
-  known = undefined;
+  env.memory.tokens = { at: now, list };
+  return list;
 }
 
 export const digest = (text: string): Promise<ArrayBuffer> =>

@@ -7,8 +7,11 @@ import type {
   IdentityObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
+import type { Memory } from "./memory.ts";
 
-export type Env = {
+export type Env = Bindings & { readonly memory: Memory };
+
+export type Bindings = {
   readonly SNAPSHOTS: KVNamespace;
   readonly CONFIG: DurableObjectNamespace<ConfigObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;

@@ -6,9 +6,10 @@ import { type Caller, callerOf } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
 import { page, PATHS } from "./dashboard.ts";
-import { type Env, identities } from "./env.ts";
+import { type Bindings, type Env, identities } from "./env.ts";
 import { addWorkload, keySet, renewWorkload, revokeWorkload, rotateKeys, token, workloads } from "./identity.ts";
 import { limits, reset } from "./limits.ts";
+import { newMemory } from "./memory.ts";
 import { exposition, metrics } from "./metrics.ts";
 import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
@@ -88,10 +89,17 @@ for (const [method, path, role, handler] of FOR_OPERATORS) {
 app.notFound(() => answer("not-found"));
 app.onError((error) => answerTo(error));
 
-export default {
-  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
-  async scheduled(_controller, env) {
-    await publish(env);
-    if (!(await identities(env).isPublished())) await publishIdentity(env, "Identities published");
-  },
-} satisfies ExportedHandler<Env>;
+/** The Worker of one isolate. The runtime makes one to a process; whoever simulates control makes several. */
+export function controller() {
+  const memory = newMemory();
+  return {
+    fetch: (request, bindings, context) => app.fetch(request, { ...bindings, memory }, context),
+    async scheduled(_controller, bindings) {
+      const env = { ...bindings, memory };
+      await publish(env);
+      if (!(await identities(env).isPublished())) await publishIdentity(env, "Identities published");
+    },
+  } satisfies ExportedHandler<Bindings>;
+}
+
+export default controller();

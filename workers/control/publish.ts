@@ -31,7 +31,7 @@ export async function putSnapshot(
     }),
   );
   await putMissing(env, snapshotKey(hash), manifest);
-  last = { hash, shards: [...shards.keys()] };
+  env.memory.written = { hash, shards: [...shards.keys()] };
 }
 
 /** A listing is no read of the key: reading a missing key makes KV remember it as missing for a minute. */
@@ -46,12 +46,10 @@ async function rewrite(env: Env, { hash, published: { manifest, shards } }: Comp
   await env.SNAPSHOTS.put(snapshotKey(hash), manifest);
 }
 
-/** What the snapshot that this isolate wrote last is made of: of one change after another, each finds its base here. */
-let last: { readonly hash: string; readonly shards: readonly string[] } | undefined;
-
 /** The hashes of a snapshot's shards; none where its manifest cannot be read. */
 async function shardsOf(env: Env, hash: string): Promise<readonly string[]> {
-  if (last?.hash === hash) return last.shards;
+  const { written } = env.memory;
+  if (written?.hash === hash) return written.shards;
   try {
     const manifest = await env.SNAPSHOTS.get(snapshotKey(hash), "arrayBuffer");
     return manifest ? readManifest(new Uint8Array(manifest)).shards.map((shard) => shard.hash) : [];

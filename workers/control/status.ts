@@ -6,11 +6,6 @@ import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import type { Env } from "./env.ts";
 import type { Mesh } from "./snapshot.ts";
 
-type Known = { readonly epoch: number; readonly hash: string; readonly statuses: ReadonlyMap<string, Status> };
-
-/** Plain data, which requests of one isolate may share. Ten thousand routes take half a second to compile. */
-let known: Known | undefined;
-
 /**
  * The epoch's resources, each with its status. The built-in GatewayClass is there when it is asked for by its kind: a listing
  * of everything is what someone applied, and can be applied again.
@@ -29,13 +24,14 @@ export function withStatus(env: Env, mesh: Mesh, kind: string | undefined): Reso
 }
 
 function statusesOf(env: Env, { epoch, hash, resources }: Mesh): ReadonlyMap<string, Status> {
+  const { statuses: known } = env.memory;
   // The hash as well: a Config object that was lost counts epochs from 1 again.
-  if (known?.epoch !== epoch || known.hash !== hash) {
-    const { facts } = compile([BUILT_IN, ...resources.filter((resource) => keyOf(resource) !== keyOf(BUILT_IN))]);
-    const deployment = { certificates: listOf(env.CERTIFICATES), addresses: listOf(env.EDGE_ADDRESSES) };
-    known = { epoch, hash, statuses: statuses(facts, deployment) };
-  }
-  return known.statuses;
+  if (known?.epoch === epoch && known.hash === hash) return known.byKey;
+  const { facts } = compile([BUILT_IN, ...resources.filter((resource) => keyOf(resource) !== keyOf(BUILT_IN))]);
+  const deployment = { certificates: listOf(env.CERTIFICATES), addresses: listOf(env.EDGE_ADDRESSES) };
+  const byKey = statuses(facts, deployment);
+  env.memory.statuses = { epoch, hash, byKey };
+  return byKey;
 }
 
 const listOf = (text = ""): string[] =>

@@ -4,7 +4,7 @@ import type { ApiTokensResponse, SecretResponse } from "../../mesh/api.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { objectName } from "../../mesh/resources/parts.ts";
 import { ROLES } from "../../mesh/role.ts";
-import { digest, forgetTokens } from "./auth.ts";
+import { digest } from "./auth.ts";
 import { config, type Env } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, noQuery, queryOf } from "./request.ts";
@@ -43,14 +43,15 @@ export async function createToken(request: Request, env: Env): Promise<Response>
       made === "taken" ? `There is a token ${name} already.` : "There are 1000 tokens already: revoke some.";
     throw new Refusal("invalid-request", { detail });
   }
-  forgetTokens();
+  // What this isolate has just changed holds here at once.
+  env.memory.tokens = undefined;
   return Response.json({ secret } satisfies SecretResponse);
 }
 
 export async function revokeToken(request: Request, env: Env): Promise<Response> {
   const { name } = await bodyOf<z.output<typeof revocation>>(request, revocation);
   if (!(await config(env).removeToken(name))) throw new Refusal("not-found", { detail: `There is no token ${name}.` });
-  forgetTokens();
+  env.memory.tokens = undefined;
   return Response.json({ name });
 }
 

@@ -20,7 +20,6 @@ import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { deny } from "./proxy.ts";
-import { randomHex } from "./random-hex.ts";
 import { report } from "./report.ts";
 import { fetchShard, keepAhead } from "./shards.ts";
 import { coldStart, look } from "./snapshot.ts";
@@ -50,25 +49,29 @@ const WAIT_AFTER_IDLE_MS = 250;
 /** A look that has not come back by then was cut off with its request. */
 const LOOK_LIMIT_MS = 10_000;
 
-let isolate: Isolate | undefined;
-let deployment: Deployment | undefined;
+/** The Worker of one isolate. The runtime makes one to a process; whoever simulates a fleet makes many. */
+export function sidecar() {
+  let isolate: Isolate | undefined;
+  let deployment: Deployment | undefined;
+  return {
+    async fetch(request, env, context): Promise<Response> {
+      const mine = (isolate ??= newIsolate(crypto.randomUUID()));
+      const deployed = (deployment ??= deploymentOf(env));
+      const caller = (): string => callerOf(deployed, request, context);
+      const admitted = admit(mine.load, deployed.maxInFlight, caller, Date.now());
+      if (!admitted && !new URL(request.url).pathname.startsWith(RESERVED))
+        return deny({ cause: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS }, mine.active?.pointer ?? NOWHERE);
+      const served = serve(mine, deployed, request, env, context).finally(() => {
+        if (admitted) release(mine.load, admitted, Date.now());
+      });
+      // A caller that leaves would end this in the middle. Near the cap every place must come free again.
+      if (admitted?.caller !== undefined) context.waitUntil(served.catch(() => {}));
+      return served;
+    },
+  } satisfies ExportedHandler<Env>;
+}
 
-export default {
-  async fetch(request, env, context): Promise<Response> {
-    const mine = (isolate ??= newIsolate(crypto.randomUUID()));
-    const deployed = (deployment ??= deploymentOf(env));
-    const caller = (): string => callerOf(deployed, request, context);
-    const admitted = admit(mine.load, deployed.maxInFlight, caller, Date.now());
-    if (!admitted && !new URL(request.url).pathname.startsWith(RESERVED))
-      return deny({ cause: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS }, mine.active?.pointer ?? NOWHERE);
-    const served = serve(mine, deployed, request, env, context).finally(() => {
-      if (admitted) release(mine.load, admitted, Date.now());
-    });
-    // A caller that leaves would end this in the middle. Near the cap every place must come free again.
-    if (admitted?.caller !== undefined) context.waitUntil(served.catch(() => {}));
-    return served;
-  },
-} satisfies ExportedHandler<Env>;
+export default sidecar();
 
 /** Who must share an isolate with others: the workload where it is known, or else the address. */
 function callerOf({ ingress }: Deployment, request: Request, context: ExecutionContext): string {
@@ -155,7 +158,7 @@ function outside(
   return {
     now: Date.now,
     random: Math.random,
-    newId: randomHex,
+    newId: mine.newId,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
     allowReserved,

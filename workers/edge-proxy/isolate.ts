@@ -3,6 +3,7 @@ import { type Memory, newMemory } from "./memory.ts";
 import type { Matcher } from "../../mesh/match.ts";
 import { type Load, noLoad } from "../../mesh/policies/shed.ts";
 import type { Proxy } from "./proxy.ts";
+import { randomHex } from "./random-hex.ts";
 
 /**
  * What one isolate keeps between requests: plain data only. Streams, stubs and signals of one request are unusable in
@@ -12,6 +13,8 @@ export type Isolate = {
   /** Random, made in the first request: nothing random is to be had before it. */
   readonly id: string;
   readonly memory: Memory;
+  /** So many random bytes in hexadecimal. */
+  readonly newId: (bytes: number) => string;
   readonly load: Load;
   /** The snapshot in force, replaced whole: a request that has taken it keeps it to its end. */
   active: Active | undefined;
@@ -36,6 +39,7 @@ export type Active = {
 export const newIsolate = (id: string): Isolate => ({
   id,
   memory: newMemory(id),
+  newId: randomHex(),
   load: noLoad(),
   active: undefined,
   lookedAt: 0,

@@ -20,6 +20,8 @@ export type Stores = {
 
 /** KV's shortest; the fleet object's replies carry news sooner. */
 const POINTER_TTL_S = 30;
+/** What is missing is remembered as missing for as long as the reader says, and a new blob is late in some places. */
+const MISSING_TTL_S = 30;
 /** Blobs never change: their name is their hash. */
 const BLOB_TTL_S = 86_400;
 /** No store may hold up a look for longer. */
@@ -46,7 +48,8 @@ export const kvShard = ({ kv }: Stores, hash: string): Promise<Uint8Array | unde
 
 async function blob(kv: KVNamespace, key: string): Promise<Uint8Array | undefined> {
   try {
-    const bytes = await within(kv.get(key, { type: "arrayBuffer", cacheTtl: BLOB_TTL_S }), STORE_MS);
+    const read = (cacheTtl: number) => within(kv.get(key, { type: "arrayBuffer", cacheTtl }), STORE_MS);
+    const bytes = (await read(BLOB_TTL_S)) ?? (await read(MISSING_TTL_S));
     return bytes ? new Uint8Array(bytes) : undefined;
   } catch (error) {
     console.warn(`${key} cannot be read: ${String(error)}`);

@@ -200,6 +200,15 @@ describe("with the object away", () => {
     expect(buckets.get("ns/policy/limit/[]")!.level).toBeLessThan(1);
   });
 
+  it("is old news after a silence: the next call asks, and waits", async () => {
+    const deny = [limit({ onUnavailable: "deny" })];
+    away = () => Promise.reject(new Error("reset"));
+    expect(await admitted(3, deny)).toBe(0);
+    away = undefined;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await send(deny)).toBe("ok");
+  });
+
   it("the share is that of the isolates last told of", async () => {
     const others = ["i2", "i3", "i4"].map(newMemory);
     for (const other of others) await admitted(1, [limit()], { memory: other });

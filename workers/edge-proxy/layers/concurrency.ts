@@ -12,6 +12,7 @@ import {
   giveUpPermits,
   hasSpare,
   isAskingPermits,
+  isObjectAway,
   isPermitsLow,
   miss,
   newPermitHolder,
@@ -62,7 +63,7 @@ async function admit(call: Call, holder: PermitHolder, number: number, policy: C
   for (;;) {
     const at = now();
     if (beginCall(holder, number, policy.longestCallMs, at)) return true;
-    if (holder.failures > 0 || at - started >= STATE_TIMEOUT_MS) {
+    if (isObjectAway(holder, at) || at - started >= STATE_TIMEOUT_MS) {
       if (at >= holder.askAt && !isAskingPermits(holder, at)) later(exchange(call, holder, policy));
       return standIn(call, holder, number, policy);
     }

@@ -1,0 +1,213 @@
+/** What must hold, each written once. ARCHITECTURE §8 has the numbers; those without one are about what must come true again. */
+import { BURST, FORBIDDEN, MOST_ATTEMPTS, PERMITS, PROBES, RATE, REQUEST_MS } from "./configuration.ts";
+import type { Answered } from "./edges.ts";
+import type { Heard } from "./objects.ts";
+import type { Sent } from "./services.ts";
+import type { Task } from "./world.ts";
+
+/** A request of a user. `keyed`: it brings an idempotency key, which its retries share. */
+export type Asked = {
+  readonly id: string;
+  readonly service: string;
+  readonly method: string;
+  readonly key: string | undefined;
+  readonly at: number;
+  readonly patient: boolean;
+};
+
+export type Happening =
+  | { readonly kind: "sent"; readonly sent: Sent }
+  | { readonly kind: "executed"; readonly sent: Sent }
+  | { readonly kind: "over"; readonly sent: Sent }
+  | { readonly kind: "heard"; readonly heard: Heard; readonly by: Task }
+  | { readonly kind: "answered"; readonly asked: Asked; readonly answer: Answered | undefined }
+  /** An apply was acknowledged, or at least begun: an epoch may be in force from now on. */
+  | { readonly kind: "applying"; readonly mark: string }
+  | { readonly kind: "committed"; readonly mark: string; readonly epoch: number };
+
+export type Invariant = {
+  readonly name: string;
+  /** What is wrong, if this shows it. */
+  readonly see: (happening: Happening, now: number) => string | undefined;
+};
+
+const idOf = ({ headers }: Sent): string => headers.get("x-request") ?? "";
+const rootOf = (id: string): string => id.split(".")[0]!;
+
+/** §8.1 No request is routed by a half-applied configuration: what its service saw is what the epoch on its answer says. */
+function oneConfiguration(): Invariant {
+  const marks = new Map<string, string>();
+  const epochs = new Map<number, string>();
+  return {
+    name: "8.1 one configuration",
+    see(happening) {
+      if (happening.kind === "committed") epochs.set(happening.epoch, happening.mark);
+      if (happening.kind === "sent" && happening.sent.url.hostname !== "") {
+        const id = idOf(happening.sent);
+        const mark = happening.sent.headers.get("x-mark");
+        if (mark === null) return `${id} was sent without its configuration's mark`;
+        const before = marks.get(id);
+        marks.set(id, mark);
+        if (before !== undefined && before !== mark) return `${id} was sent under ${before} and under ${mark}`;
+      }
+      if (happening.kind === "answered" && happening.answer) {
+        const { asked, answer } = happening;
+        const mark = marks.get(asked.id);
+        const expected = epochs.get(Number(answer.headers.get("selvedge-epoch")));
+        if (mark !== undefined && expected !== undefined && mark !== expected)
+          return `${asked.id} says epoch ${answer.headers.get("selvedge-epoch")} (${expected}) and went as ${mark}`;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** §8.2 Strict limits never over-admit: a bucket of `burst` that fills at `rate` is never overdrawn, on a right clock or one that is 1 % fast. */
+function strictLimits(unsteadiness: number): Invariant {
+  const seen = new Set<string>();
+  let level = BURST;
+  let at = 0;
+  // The object's own clock measures the rate; isolates may begin to spend a lease as late as their clocks are wrong.
+  const perMs = (RATE / 1000) * (1 + 0.01 * unsteadiness);
+  return {
+    name: "8.2 strict limits",
+    see(happening, now) {
+      if (happening.kind !== "sent" || happening.sent.service !== "limited") return undefined;
+      const id = idOf(happening.sent);
+      if (seen.has(id)) return undefined;
+      seen.add(id);
+      level = Math.min(BURST, level + (now - at) * perMs);
+      at = now;
+      level -= 1;
+      return level < -1e-6 ? `${seen.size} requests admitted, the bucket stands at ${level.toFixed(3)}` : undefined;
+    },
+  };
+}
+
+/** §8.3 While a breaker is half-open, at most the configured number of probes is in flight in the whole fleet. */
+function fewProbes(): Invariant {
+  const probing = new Map<Task, string>();
+  const inFlight = new Map<string, Set<Sent>>();
+  return {
+    name: "8.3 few probes",
+    see(happening) {
+      if (happening.kind === "heard") {
+        const { heard, by } = happening;
+        const granted = heard.method === "probe" && (heard.reply as { readonly granted?: boolean }).granted === true;
+        if (granted) probing.set(by, heard.object);
+      }
+      if (happening.kind === "sent") {
+        const circuit = probing.get(happening.sent.from);
+        if (circuit === undefined) return undefined;
+        const under = inFlight.get(circuit) ?? new Set();
+        inFlight.set(circuit, under.add(happening.sent));
+        const living = [...under].filter(({ from }) => from.alive && from.process.alive);
+        if (living.length > PROBES) return `${living.length} probes of ${circuit} in flight`;
+      }
+      if (happening.kind === "over") for (const under of inFlight.values()) under.delete(happening.sent);
+      return undefined;
+    },
+  };
+}
+
+/** §8.4 A request that is not idempotent is carried out once; with a key, all that share the key are carried out once. */
+function onceOnly(): Invariant {
+  const done = new Map<string, number>();
+  return {
+    name: "8.4 once only",
+    see(happening) {
+      if (happening.kind !== "executed" || happening.sent.method !== "POST") return undefined;
+      const name = happening.sent.headers.get("idempotency-key") ?? idOf(happening.sent);
+      const times = (done.get(name) ?? 0) + 1;
+      done.set(name, times);
+      return times > 1 ? `${name} was carried out ${times} times` : undefined;
+    },
+  };
+}
+
+/** §8.5 A retry never multiplies down a call chain: the leaf sees at most so many calls for one request of a user. */
+function oneBudget(): Invariant {
+  const calls = new Map<string, number>();
+  return {
+    name: "8.5 one budget",
+    see(happening) {
+      if (happening.kind !== "sent") return undefined;
+      const name = `${happening.sent.service} ${rootOf(idOf(happening.sent))}`;
+      const times = (calls.get(name) ?? 0) + 1;
+      calls.set(name, times);
+      return times > MOST_ATTEMPTS ? `${name}: ${times} calls` : undefined;
+    },
+  };
+}
+
+/** §8.6 The path that authorization sees is the path that the upstream sees: what is forbidden arrives in no spelling. */
+function onePath(): Invariant {
+  return {
+    name: "8.6 one path",
+    see(happening) {
+      if (happening.kind !== "sent") return undefined;
+      const path = decodeURIComponent(happening.sent.url.pathname).replaceAll("\\", "/").replaceAll(/\/+/g, "/");
+      return path === FORBIDDEN || path.startsWith(`${FORBIDDEN}/`)
+        ? `${happening.sent.url.pathname} arrived`
+        : undefined;
+    },
+  };
+}
+
+/** §8.7 The mesh's own headers cross no boundary: a caller's do not arrive, a service's do not leave. */
+function noForgery(): Invariant {
+  return {
+    name: "8.7 no forgery",
+    see(happening) {
+      if (happening.kind === "sent" && happening.sent.headers.get("selvedge-caller") === "forged")
+        return "a caller's own selvedge-caller arrived";
+      if (happening.kind === "sent" && happening.sent.headers.has("x-hop")) return "a header of Connection arrived";
+      if (happening.kind === "answered" && happening.answer?.headers.get("selvedge-cause") === "forged")
+        return "a service's own selvedge-cause left";
+      return undefined;
+    },
+  };
+}
+
+/** §8.8 Nothing that is down makes a request wait for longer than it may, or makes the mesh fail. */
+function alwaysAnswers(): Invariant {
+  return {
+    name: "8.8 always answers",
+    see(happening, now) {
+      if (happening.kind !== "answered" || !happening.asked.patient) return undefined;
+      const { asked, answer } = happening;
+      if (answer?.headers.get("selvedge-cause") === "internal") return `${asked.id}: the mesh itself failed`;
+      const took = now - asked.at;
+      return answer && took > MOST_MS ? `${asked.id} took ${took.toFixed(0)} ms` : undefined;
+    },
+  };
+}
+/** A rule's own time, and before it a cold isolate's look and its objects. */
+const MOST_MS = REQUEST_MS + 7000;
+
+/** Permits in use never exceed the limit, whatever is lost, killed or restarted. */
+function fewCalls(): Invariant {
+  const under = new Set<Sent>();
+  return {
+    name: "concurrency limit",
+    see(happening) {
+      if (happening.kind === "over") under.delete(happening.sent);
+      if (happening.kind !== "sent" || happening.sent.service !== "permits") return undefined;
+      under.add(happening.sent);
+      const living = [...under].filter(({ from }) => from.alive && from.process.alive);
+      return living.length > PERMITS ? `${living.length} calls at once` : undefined;
+    },
+  };
+}
+
+export const invariants = (unsteadiness: number): readonly Invariant[] => [
+  oneConfiguration(),
+  strictLimits(unsteadiness),
+  fewProbes(),
+  onceOnly(),
+  oneBudget(),
+  onePath(),
+  noForgery(),
+  alwaysAnswers(),
+  fewCalls(),
+];

@@ -1,0 +1,411 @@
+/** One run: the whole mesh, with the code that production runs, under one scenario. The same scenario, the same log. */
+import * as classes from "../../../durable-objects/index.ts";
+import { controller } from "../../../workers/control/index.ts";
+import { sidecar } from "../../../workers/edge-proxy/index.ts";
+import { COLLECTORS, type Accounts } from "../../../mesh/telemetry/collector.ts";
+import { exponential } from "../events.ts";
+import { configuration, SERVICES, type Service } from "./configuration.ts";
+import { type Answered, Edges, type Slot } from "./edges.ts";
+import { type Asked, type Happening, invariants } from "./invariants.ts";
+import { Caches, Kv } from "./kv.ts";
+import { type ObjectClass, Objects } from "./objects.ts";
+import { installGlobals } from "./runtime.ts";
+import type { Fault, Scenario } from "./scenario.ts";
+import { type Behaviour, type Outgoing, Services } from "./services.ts";
+import { fairWeather } from "./weather.ts";
+import { type Process, type Task, World } from "./world.ts";
+
+export type Run = {
+  readonly violations: readonly string[];
+  readonly log: readonly string[];
+  readonly requests: number;
+  readonly messages: number;
+};
+
+const TOKEN = "a-token-of-more-than-thirty-two-characters";
+const NAMES = [
+  "BREAKER",
+  "RATE_LIMIT",
+  "CONCURRENCY",
+  "IDEMPOTENCY",
+  "IDENTITY",
+  "HEALTH",
+  "FLEET",
+  "COLLECTOR",
+  "CONFIG",
+];
+const CLASSES: Readonly<Record<string, ObjectClass>> = {
+  BREAKER: classes.BreakerObject,
+  RATE_LIMIT: classes.RateLimitObject,
+  CONCURRENCY: classes.ConcurrencyObject,
+  IDEMPOTENCY: classes.IdempotencyObject,
+  IDENTITY: classes.IdentityObject,
+  HEALTH: classes.HealthObject,
+  FLEET: classes.FleetObject,
+  COLLECTOR: classes.CollectorObject,
+  CONFIG: classes.ConfigObject,
+};
+const VARS = {
+  MESH_DOMAIN: "mesh.internal",
+  LOOK_EVERY_MS: "10000",
+  REPORT_EVERY_MS: "5000",
+  CLIENT_ADDRESS: "x-client",
+  LISTENER_PORT: "",
+  LISTENER_SCHEME: "",
+  TRUSTED_PROXIES: "0",
+  MAX_IN_FLIGHT: "2000",
+  GATEWAY: "",
+  ZONE: "",
+  CALLER: "",
+  CLIENT_CERTIFICATES: "",
+  ALLOW_RESERVED: "false",
+  HOST_PRESERVING: "",
+  MESH_KEY: "a-key-that-the-edges-of-this-mesh-share",
+};
+/** How control's cron comes round. */
+const CRON_MS = 60_000;
+/** After the last fault, a newer configuration is at every edge with traffic within so long. */
+const CONVERGED_MS = 30_000;
+const SPELLINGS = [
+  "/catalog/%61dmin",
+  "/catalog//admin",
+  "/catalog/./admin",
+  "/catalog/x/../admin",
+  "/catalog\\admin",
+  "/catalog/admin/",
+];
+
+let running: Simulation | undefined;
+let installed = false;
+
+export async function simulate(scenario: Scenario): Promise<Run> {
+  if (!installed) {
+    installGlobals(() => running?.world ?? OUTSIDE, {
+      fetch: (url, init) => running!.services.fetch(url, init),
+      cache: () => running!.caches.here(),
+    });
+    installed = true;
+  }
+  running = new Simulation(scenario);
+  return running.run();
+}
+/** Where no run is under way. */
+const OUTSIDE = new World(0);
+
+class Simulation {
+  readonly world: World;
+  readonly caches: Caches;
+  readonly services: Services;
+  readonly #scenario: Scenario;
+  readonly #weather = fairWeather();
+  readonly #objects: Objects;
+  readonly #kv: Kv;
+  readonly #edges: Edges;
+  readonly #invariants;
+  #applied = 0;
+  #requests = 0;
+  #nested = 0;
+  /** Answers of the edges that telemetry has to account for. */
+  #finished = 0;
+  /** By isolate, how many of them its collector has not heard of. */
+  readonly #untold = new Map<Process, number>();
+  /** Of isolates that were killed while no collector could be reached. */
+  #unknowable = 0;
+  /** Those after the storm: by service, how many came out well. */
+  readonly #calm = new Map<string, { well: number; badly: number }>();
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    const { seed, unsteadiness } = scenario;
+    const world = (this.world = new World(seed));
+    this.caches = new Caches(world);
+    this.#invariants = invariants(unsteadiness);
+    this.#objects = new Objects(world, this.#weather, CLASSES, unsteadiness);
+    this.#objects.onReply = (heard) => this.#see({ kind: "heard", heard, by: world.task! });
+    this.#kv = new Kv(world, this.#weather);
+    this.services = new Services(world, this.#weather, behaviours, {
+      sent: (sent) => this.#see({ kind: "sent", sent }),
+      executed: (sent) => this.#see({ kind: "executed", sent }),
+      over: (sent) => this.#see({ kind: "over", sent }),
+    });
+    this.services.outgoing = (from) => (host, path, headers) => this.#outgoing(from, host, path, headers);
+    const bindings = {
+      SNAPSHOTS: this.#kv,
+      ...Object.fromEntries(NAMES.map((name) => [name, this.#objects.namespace(name)])),
+    };
+    const slots = Array.from({ length: scenario.edges }, (_, n) => ({ name: `edge-${n}`, place: `place-${n % 4}` }));
+    this.#edges = new Edges(world, slots, unsteadiness, sidecar, ({ name }) => ({
+      ...VARS,
+      ...bindings,
+      EDGE_NAME: name,
+    }));
+    this.#edges.onAnswer = (process, cause) => {
+      if (cause === "no-snapshot" || cause === "overloaded") return;
+      this.#finished++;
+      this.#untold.set(process, (this.#untold.get(process) ?? 0) + 1);
+    };
+    this.#objects.onMessage = (object, from) => {
+      if (object.startsWith("COLLECTOR/")) this.#untold.set(from, 0);
+    };
+    this.#controlEnv = { ...bindings, CONTROL_TOKEN: TOKEN, ALLOW_RESERVED: "false" };
+  }
+  readonly #controlEnv: object;
+  #isolatesOfControl = [controller(), controller()];
+
+  #isolateOfControl(): ReturnType<typeof controller> {
+    return this.#isolatesOfControl[Math.floor(this.world.random("control")() * 2)]!;
+  }
+
+  async run(): Promise<Run> {
+    const { world } = this;
+    const { stormMs, calmMs, plan } = this.#scenario;
+    await this.#apply();
+    for (const { at, fault } of plan) world.time.at(world.now + at, () => this.#strike(fault));
+    this.#cron();
+    const began = world.now;
+    for (const service of Object.keys(SERVICES) as Service[]) this.#traffic(service, began + stormMs + calmMs - 10_000);
+    await world.until(began + stormMs, () => {});
+    this.#clear();
+    await world.until(began + stormMs + calmMs, () => {});
+    await this.#judge();
+    this.#objects.close();
+    return { violations: world.violations, log: world.log, requests: this.#requests, messages: this.#objects.messages };
+  }
+
+  #see(happening: Happening): void {
+    for (const { name, see } of this.#invariants) {
+      const wrong = see(happening, this.world.now);
+      if (wrong !== undefined) this.world.violated(name, wrong);
+    }
+  }
+
+  /** Applies the next version, and waits for what control says; in the midst of a run nobody waits. */
+  async #apply(): Promise<void> {
+    const first = this.#applied === 0;
+    this.#control("apply", configuration(`m${++this.#applied}`), `m${this.#applied}`, 0);
+    if (first) await this.world.until(this.world.now + 2000, () => {});
+  }
+
+  /** An operator applies again what did not go through. */
+  #control(what: string, yaml: string, mark: string, tries: number): void {
+    const { world } = this;
+    const process = world.spawn(`control.${world.now}`, "control", 0);
+    const task = { process, alive: true };
+    world.run(task, () => {
+      const request = new Request("http://control.test/v1/apply", {
+        method: "POST",
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        body: JSON.stringify({ files: [{ name: "mesh.yaml", text: yaml }] }),
+      });
+      const context = {
+        waitUntil: (work: Promise<unknown>) => void work.catch(() => {}),
+        passThroughOnException: () => {},
+      };
+      const isolate = this.#isolateOfControl();
+      void Promise.resolve(isolate.fetch(request as never, this.#controlEnv as never, context as never)).then(
+        async (response) => {
+          const body = await response.text();
+          world.say(`control answers ${what} of ${mark}: ${response.status} ${body.slice(0, 900)}`);
+          const { epoch } = JSON.parse(body) as { readonly epoch?: number };
+          if (response.ok && epoch !== undefined) this.#see({ kind: "committed", mark, epoch });
+          else if (tries < 3) world.time.after(1000, () => this.#control(what, yaml, mark, tries + 1));
+        },
+      );
+    });
+  }
+
+  #cron(): void {
+    const { world } = this;
+    world.time.after(CRON_MS, () => {
+      const task = { process: world.spawn(`cron.${world.now}`, "control", 0), alive: true };
+      world.run(task, () => {
+        void this.#isolateOfControl()
+          .scheduled(undefined as never, this.#controlEnv as never)
+          .catch((error: unknown) => {
+            world.say(`cron failed: ${String(error)}`);
+          });
+      });
+      this.#cron();
+    });
+  }
+
+  /** Heavy in the storm, and in the calm as light as it can be and still show that all is well. */
+  #traffic(service: Service, until: number): void {
+    const { world } = this;
+    const random = world.random(`traffic ${service}`);
+    const next = (): void => {
+      const calm = world.now > this.#calmAt && !this.#isCalm();
+      world.time.after((exponential(random) * 1000) / (this.#scenario.load[service] * (calm ? 0.3 : 1)), () => {
+        if (world.now > until) return;
+        this.#ask(service, random);
+        next();
+      });
+    };
+    next();
+  }
+
+  #ask(service: Service, random: () => number): void {
+    const { world } = this;
+    const id = `${service}-${++this.#requests}`;
+    const method = service === "pay" || service === "plain" ? "POST" : "GET";
+    // Some requests are repeated by their callers, with the key that they had.
+    const key =
+      service === "pay"
+        ? `"${Math.floor(random() * 4) === 0 ? `k${Math.floor(this.#requests / 20)}` : id}"`
+        : undefined;
+    const hostile = service === "catalog" && random() < 0.2;
+    const path = hostile ? SPELLINGS[Math.floor(random() * SPELLINGS.length)]! : `/${service}/x`;
+    const patient = this.#scenario.patienceMs >= 10_000;
+    const asked: Asked = { id, service, method, key, at: world.now, patient };
+    const headers = new Headers({ "x-request": id, "x-client": `192.0.2.${Math.floor(random() * 250)}` });
+    if (key !== undefined) headers.set("idempotency-key", key);
+    if (hostile) {
+      headers.set("selvedge-caller", "forged");
+      headers.set("connection", "x-hop");
+      headers.set("x-hop", "1");
+    }
+    const body = method === "POST" ? { body: key ?? id } : {};
+    const request = new Request(`http://shop.test${path}`, { method, headers, ...body });
+    const slot = this.#slot(random);
+    const after = this.#isCalm();
+    world.say(`asks ${id} of ${slot.name}`);
+    this.#edges.send(slot, request, this.#scenario.patienceMs, (answer) => {
+      world.say(`${id} has ${answer ? `${answer.status} ${answer.headers.get("selvedge-cause") ?? ""}` : "nothing"}`);
+      this.#see({ kind: "answered", asked, answer });
+      if (after && !hostile) this.#note(service, answer);
+    });
+  }
+
+  #slot(random: () => number): Slot {
+    const { slots } = this.#edges;
+    return slots[Math.floor(random() * slots.length)]!;
+  }
+
+  /** What a service calls through the mesh, with what its own request brought along. */
+  #outgoing(from: Task, host: string, path: string, headers: Headers): Promise<Response> {
+    const { world } = this;
+    const slot = this.#slot(world.random("outgoing"));
+    headers.set("x-request", `${headers.get("x-request")}.${++this.#nested}`);
+    const request = new Request(`http://${host}${path}`, { headers });
+    return new Promise((resolve, reject) => {
+      this.#edges.send(slot, request, 10_000, (answer) => {
+        world.run(from, () => {
+          if (!answer) return reject(new Error("Network connection lost."));
+          resolve(new Response(answer.body, { status: answer.status, headers: answer.headers }));
+        });
+      });
+    });
+  }
+
+  #strike(fault: Fault): void {
+    const { world } = this;
+    const weather = this.#weather;
+    world.say(`FAULT ${JSON.stringify(fault)}`);
+    const forNow = (ms: number, end: () => void): void => world.time.after(ms, end);
+    const slot = "edge" in fault ? this.#edges.slots[fault.edge % this.#edges.slots.length]! : undefined;
+    switch (fault.kind) {
+      case "kill":
+        if (slot?.isolate && !this.#canTell()) this.#unknowable += this.#untold.get(slot.isolate.process) ?? 0;
+        return this.#edges.kill(slot!);
+      case "freeze":
+        return this.#edges.freeze(slot!, fault.ms);
+      case "restart control":
+        this.#isolatesOfControl = [controller(), controller()];
+        return;
+      case "cold caches":
+        return this.caches.forget();
+      case "reset objects":
+        for (const name of this.#objects.names) if (name.startsWith(`${fault.of}/`)) this.#objects.reset(name);
+        return;
+      case "supersede objects":
+        for (const name of this.#objects.names)
+          if (name.startsWith(`${fault.of}/`)) this.#objects.supersede(name, fault.ms);
+        return;
+      case "objects":
+        weather.objects = fault.state;
+        return forNow(fault.ms, () => (weather.objects = "up"));
+      case "network":
+        Object.assign(weather, { loss: fault.loss, duplicates: fault.duplicates, slowMs: fault.slowMs });
+        return forNow(fault.ms, () => Object.assign(weather, { loss: 0, duplicates: 0, slowMs: 0 }));
+      case "kv":
+        weather.kv = fault.state;
+        return forNow(fault.ms, () => (weather.kv = "up"));
+      case "kv lag":
+        weather.kvLagMs = fault.lagMs;
+        return forNow(fault.ms, () => (weather.kvLagMs = 1000));
+      case "ill": {
+        const [service = "", index = ""] = fault.endpoint.split("/");
+        const all = SERVICES[service as Service];
+        const ill = index === "*" ? Array.from({ length: all }, (_, n) => `${service}/${n}`) : [fault.endpoint];
+        for (const endpoint of ill) weather.endpoints.set(endpoint, fault.illness);
+        return forNow(fault.ms, () => ill.forEach((endpoint) => weather.endpoints.delete(endpoint)));
+      }
+      case "apply":
+        return void this.#apply();
+    }
+  }
+
+  #canTell(): boolean {
+    const { objects, loss, slowMs } = this.#weather;
+    return objects === "up" && loss === 0 && slowMs === 0;
+  }
+
+  #clear(): void {
+    this.world.say("the storm is over");
+    Object.assign(this.#weather, fairWeather());
+    for (const { isolate } of this.#edges.slots) if (isolate) isolate.process.frozenUntil = 0;
+    this.#calmAt = this.world.now;
+  }
+  #calmAt = Infinity;
+
+  /** Long enough after the storm for breakers to have closed, leases to have come back, configuration to have arrived. */
+  #isCalm(): boolean {
+    return this.world.now > this.#calmAt + CONVERGED_MS;
+  }
+
+  #note(service: string, answer: Answered | undefined): void {
+    const noted = this.#calm.get(service) ?? { well: 0, badly: 0 };
+    this.#calm.set(service, noted);
+    const refusedRightly = service === "limited" && answer?.status === 429;
+    // Some keys were used in the storm, and what became of them is not known for as long as they are kept.
+    const unknown =
+      service === "pay" && (answer?.status === 409 || answer?.headers.get("selvedge-cause") === "idempotency-unknown");
+    if (refusedRightly || unknown || (service === "permits" && answer?.status === 503)) return;
+    if (answer && answer.status < 500) noted.well++;
+    else noted.badly++;
+  }
+
+  async #judge(): Promise<void> {
+    const { world } = this;
+    for (const [service, { badly }] of this.#calm)
+      if (badly > 0 && this.#scenario.patienceMs >= 10_000)
+        world.violated("all is well again", `${badly} requests of ${service} failed when nothing was wrong any more`);
+    let reported = 0;
+    let unsure = 0;
+    for (const name of COLLECTORS) {
+      const { accounts } = (await this.#objects.ask(`COLLECTOR/${name}`, "totals")) as { readonly accounts: Accounts };
+      reported += accounts.reported;
+      unsure += accounts.pendingMax + accounts.lostMax;
+    }
+    if (reported > this.#finished || reported + unsure + this.#unknowable < this.#finished)
+      world.violated("8.9 counted once", `${this.#finished} finished, ${reported} reported and up to ${unsure} more`);
+  }
+}
+
+const behaviours: Readonly<Record<string, Behaviour>> = Object.fromEntries(
+  (Object.keys(SERVICES) as Service[]).map((service): [string, Behaviour] => [
+    service,
+    service === "front" ? front : async () => new Response("done", { headers: { "selvedge-cause": "forged" } }),
+  ]),
+);
+
+/** Calls `leaf` for each request, and is no better than that. */
+async function front({ headers }: { readonly headers: Headers }, outgoing: Outgoing): Promise<Response> {
+  const passed = new Headers();
+  for (const name of ["x-request", "selvedge-retries", "selvedge-timeout-ms", "traceparent"]) {
+    const value = headers.get(name);
+    if (value !== null) passed.set(name, value);
+  }
+  const { status } = await outgoing("shop.test", "/leaf/x", passed);
+  return new Response(null, { status: status < 500 ? 200 : 502 });
+}

@@ -1,0 +1,25 @@
+import type { StoredToken } from "../../durable-objects/config.ts";
+import type { Status } from "../../mesh/compile/status.ts";
+import type { MeshIdentity } from "../../mesh/identity.ts";
+
+/** What snapshots are to say of identities. It changes seldom, and every apply needs it. */
+export type IdentityView = { readonly version: string; readonly identity: MeshIdentity | undefined };
+
+/** What one isolate of control remembers between requests: plain data, lost with the isolate. */
+export type Memory = {
+  /** All API tokens, and when they were asked for, in milliseconds since 1970. */
+  tokens: { readonly at: number; readonly list: readonly StoredToken[] } | undefined;
+  /** The last one that was seen: to be used only if `isNewest` says so before anything comes of it. */
+  identity: IdentityView;
+  /** Of the epoch that was last asked for. Ten thousand routes take half a second to compile. */
+  statuses: { readonly epoch: number; readonly hash: string; readonly byKey: ReadonlyMap<string, Status> } | undefined;
+  /** What the snapshot that was written last is made of: of one change after another, each finds its base here. */
+  written: { readonly hash: string; readonly shards: readonly string[] } | undefined;
+};
+
+export const newMemory = (): Memory => ({
+  tokens: undefined,
+  identity: { version: "", identity: undefined },
+  statuses: undefined,
+  written: undefined,
+});
