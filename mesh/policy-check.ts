@@ -32,7 +32,13 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
   authenticate: ({ required, providers }) =>
     typeof required === "boolean" && Array.isArray(providers) && providers.every(isProvider),
   assert: ({ trustDomain, service }) => typeof trustDomain === "string" && typeof service === "string",
-  authorize: ({ groups }) => isAuthorization(groups),
+  authorize: ({ groups, mirrors = [] }, backends) =>
+    isAuthorization(groups) &&
+    Array.isArray(mirrors) &&
+    mirrors.every(
+      (one) =>
+        isRecord(one) && isIndex(one.backend, backends) && typeof one.name === "string" && isAuthorization(one.groups),
+    ),
   "rate-limit": ({ limits }) => Array.isArray(limits) && limits.every(isLimit),
   idempotency: (layer) =>
     [layer.policy, layer.scope, layer.header, layer.onUnavailable].every((text) => typeof text === "string") &&

@@ -18,7 +18,10 @@ const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   cors: asItIs,
   authenticate: asItIs,
   assert: asItIs,
-  authorize: asItIs,
+  authorize: ({ mirrors, ...policy }, to) => ({
+    ...policy,
+    ...(mirrors && { mirrors: mirrors.map((mirror) => ({ ...mirror, backend: to(mirror.backend) })) }),
+  }),
   "low-priority": asItIs,
   "request-limits": asItIs,
   "rate-limit": asItIs,

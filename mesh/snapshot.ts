@@ -135,7 +135,12 @@ export type Policy =
   | ({ readonly kind: "authenticate" } & Authentication)
   /** `service` is `name.namespace`: whom the assertion is for. */
   | { readonly kind: "assert"; readonly trustDomain: string; readonly service: string }
-  | { readonly kind: "authorize"; readonly groups: readonly AuthorizationGroup[] }
+  /** `mirrors`: what must admit the copies that go to a mirror, beyond what must admit the call. */
+  | {
+      readonly kind: "authorize";
+      readonly groups: readonly AuthorizationGroup[];
+      readonly mirrors?: readonly MirrorAuthorization[];
+    }
   | { readonly kind: "rate-limit"; readonly limits: readonly RateLimit[] }
   | ({ readonly kind: "idempotency" } & Idempotency)
   | ({ readonly kind: "stale-serve" } & StaleServe)
@@ -172,6 +177,13 @@ export type Policy =
   | { readonly kind: "first-byte"; readonly ms: number }
   /** Of the response's body: between two of its bytes, and from its headers to its end. At least one of them is given. */
   | { readonly kind: "body-timeout"; readonly idleMs?: number; readonly ms?: number };
+
+/** `backend` is an index into `backends`, and `name` its name. */
+type MirrorAuthorization = {
+  readonly backend: number;
+  readonly name: string;
+  readonly groups: readonly AuthorizationGroup[];
+};
 
 export type HeaderChanges = {
   readonly set: readonly NamedValue[];

@@ -9,7 +9,7 @@ import type { Item, Model } from "./model.ts";
 import { adaptiveConcurrencyLayer } from "./layers/adaptive-concurrency.ts";
 import { assertLayer } from "./layers/assert.ts";
 import { authenticateLayer } from "./layers/authenticate.ts";
-import { authorizeLayer } from "./layers/authorize.ts";
+import { authorizeLayer, type Mirrored } from "./layers/authorize.ts";
 import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { concurrencyLayer } from "./layers/concurrency.ts";
@@ -81,7 +81,7 @@ export function compiledRule(compiling: Compiling, route: Route, index: number, 
     layers: compiling.stacks.shared(
       inOrder([
         ...ruleLayers(compiling, route, rule, path, targets),
-        ...callerLayers(compiling.policies, targets, leadsTo),
+        ...callerLayers(compiling.policies, targets, leadsTo, mirroredTo(compiling, route, rule, path, targets)),
         ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
         ...staleServeLayer(
           compiling.policies,
@@ -120,10 +120,43 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
 }
 
 /** Who calls, and whether it may: asked once, before anything else is done for the call, of all that the rule can lead to. */
-function callerLayers(policies: Policies, way: readonly Target[], leadsTo: readonly Target[]): Policy[] {
+function callerLayers(
+  policies: Policies,
+  way: readonly Target[],
+  leadsTo: readonly Target[],
+  mirrored: readonly Mirrored[] = [],
+): Policy[] {
   const homes = [...new Set([...way, ...leadsTo].map(({ namespace }) => namespace))];
   const all = [MESH_TARGET, ...homes.map(namespaceTarget), ...way, ...leadsTo];
-  return [...authenticateLayer(policies, all), ...authorizeLayer(policies, way, leadsTo)];
+  return [...authenticateLayer(policies, all), ...authorizeLayer(policies, way, leadsTo, mirrored)];
+}
+
+/** Where the filters of a rule and of its references send copies. */
+function mirroredTo(
+  { destinations, backends }: Compiling,
+  route: Route,
+  rule: RouteRule,
+  path: string,
+  targets: readonly Target[],
+): Mirrored[] {
+  const lists = [
+    { at: path, filters: rule.filters },
+    ...rule.backendRefs.map(({ filters }, index) => ({ at: `${path}.backendRefs[${index}]`, filters })),
+  ];
+  return lists.flatMap(({ at, filters }) =>
+    filters.flatMap((filter, index): Mirrored[] => {
+      if (filter.type !== "RequestMirror") return [];
+      const { backendRef } = filter.requestMirror;
+      const found = destinations.resolve(
+        route,
+        backendRef,
+        `${at}.filters[${index}].requestMirror.backendRef`,
+        targets,
+      );
+      if (!found) return [];
+      return [{ backend: backends.index(found.backend), name: found.backend.name, target: found.target }];
+    }),
+  );
 }
 
 export function place(match: RouteMatch, rule: number): Placed {

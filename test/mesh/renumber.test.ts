@@ -12,7 +12,7 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   cors: { kind: "cors", origins: ["*"], credentials: false, methods: [], headers: [], expose: [], maxAgeSeconds: 5 },
   authenticate: { kind: "authenticate", required: true, providers: [] },
   assert: { kind: "assert", trustDomain: "mesh", service: "a.b" },
-  authorize: { kind: "authorize", groups: [] },
+  authorize: { kind: "authorize", groups: [], mirrors: [{ backend: 1, name: "m", groups: [] }] },
   "low-priority": { kind: "low-priority" },
   "request-limits": { kind: "request-limits", headers: 10 },
   "rate-limit": { kind: "rate-limit", limits: [] },

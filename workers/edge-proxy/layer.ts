@@ -72,6 +72,8 @@ export type Call = {
   once: boolean;
   /** Faults on purpose may be made: their error budget is not spent. */
   faulty: boolean;
+  /** Backends, by index, that must get no copy of it: their policies do not admit it. Replaced, never changed. */
+  unmirrored: readonly number[];
   /** What the next hop was told of retries, if anything: how many it may make. */
   passedOn: number | undefined;
   /** How many times the call was sent to its backend, and how many of these were copies that hedged. */

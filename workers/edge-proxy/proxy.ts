@@ -107,6 +107,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         covered: false,
         once: false,
         faulty: false,
+        unmirrored: NONE,
         passedOn: undefined,
         attempts: 1,
         hedges: 0,

@@ -10,25 +10,46 @@ import type { Policy } from "../../snapshot.ts";
 import type { Item } from "../model.ts";
 import { MESH_TARGET, namespaceTarget, type Policies, type Target, titleOf } from "../policies.ts";
 
+/** Where copies of a rule's requests go. `backend` is an index into the snapshot's, and `name` its name. */
+export type Mirrored = { readonly backend: number; readonly name: string; readonly target: Target };
+
 /** `way` is what the rule is reached through and the rule itself; `leadsTo` is where it can lead. */
-export function authorizeLayer(policies: Policies, way: readonly Target[], leadsTo: readonly Target[]): Policy[] {
+export function authorizeLayer(
+  policies: Policies,
+  way: readonly Target[],
+  leadsTo: readonly Target[],
+  mirrored: readonly Mirrored[] = [],
+): Policy[] {
   // A Service that is called by its address is protected, wherever its own route then leads.
   const destinations = [...way.filter(({ kind }) => kind === "Service"), ...leadsTo];
   const homes = new Set(destinations.map(({ namespace }) => namespace));
   const ways = Map.groupBy(way, ({ namespace }) => namespace);
-  const groups = [
-    ...[...ways].filter(([namespace]) => !homes.has(namespace)).map(([, targets]) => targets),
-    ...destinations.map((target) => [
+  const groupOf = (targets: readonly Target[]): AuthorizationGroup =>
+    [...new Set(policies.attached("AuthorizationPolicy", targets))].map(compiled);
+  const protecting = (target: Target): AuthorizationGroup =>
+    groupOf([
       MESH_TARGET,
       namespaceTarget(target.namespace),
       ...(ways.get(target.namespace) ?? []).filter(({ kind }) => kind !== "Service"),
       target,
-    ]),
-  ].map((targets): AuthorizationGroup => [...new Set(policies.attached("AuthorizationPolicy", targets))].map(compiled));
-  const distinct = new Map(groups.map((group) => [group.map(({ name }) => name).join(" "), group]));
+    ]);
+  const groups = [
+    ...[...ways].filter(([namespace]) => !homes.has(namespace)).map(([, targets]) => groupOf(targets)),
+    ...destinations.map(protecting),
+  ];
+  const distinct = new Map(groups.map((group) => [nameOf(group), group]));
+  // What admitted the call itself is not asked again of its copy.
+  const once = new Map(mirrored.map((one) => [one.name, one]));
+  const mirrors = [...once.values()].flatMap(({ backend, name, target }) => {
+    const group = protecting(target);
+    return group.length === 0 || distinct.has(nameOf(group)) ? [] : [{ backend, name, groups: [group] }];
+  });
   distinct.delete("");
-  return distinct.size > 0 ? [{ kind: "authorize", groups: [...distinct.values()] }] : [];
+  if (distinct.size + mirrors.length === 0) return [];
+  return [{ kind: "authorize", groups: [...distinct.values()], ...(mirrors.length > 0 && { mirrors }) }];
 }
+
+const nameOf = (group: AuthorizationGroup): string => group.map(({ name }) => name).join(" ");
 
 function compiled(policy: Item<"AuthorizationPolicy">): AuthorizationPolicy {
   const { action, dryRun, trustedProxies, rules } = policy.spec;

@@ -46,6 +46,7 @@ export function callWith(
     covered: false,
     once: false,
     faulty: false,
+    unmirrored: [],
     passedOn: undefined,
     attempts: 1,
     hedges: 0,

@@ -11,7 +11,12 @@ const layer = mirror([backend])({ kind: "mirror", backend: 0, share: 0.25 });
 const primary = () => Promise.resolve(new Response("primary"));
 
 /** Passes one request through the layer, and tells what the mirror was sent. */
-async function pass(request: Request, random = 0, answer: () => Promise<Response> = primary) {
+async function pass(
+  request: Request,
+  random = 0,
+  answer: () => Promise<Response> = primary,
+  unmirrored: readonly number[] = [],
+) {
   const sent: { url: string; init: RequestInit }[] = [];
   const call = callWith(
     {
@@ -24,6 +29,7 @@ async function pass(request: Request, random = 0, answer: () => Promise<Response
     },
     { request },
   );
+  call.unmirrored = unmirrored;
   call.path = "/cart";
   call.search = "?a=1";
   for (const [name, value] of request.headers) call.headers.set(name, value);
@@ -55,6 +61,11 @@ describe("a mirror", () => {
     [0.99, 0],
   ])("of a quarter, at the draw %d gets %i requests", async (random, times) => {
     expect((await pass(new Request("http://shop.example/"), random)).sent.length).toBe(times);
+  });
+
+  it("gets nothing that its policies do not admit", async () => {
+    const { sent, answered } = await pass(new Request("http://shop.example/"), 0, primary, [0]);
+    expect([sent, answered]).toEqual([[], "primary"]);
   });
 
   it("gets a copy of a small body, which the primary gets too", async () => {

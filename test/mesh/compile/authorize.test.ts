@@ -28,6 +28,7 @@ const TARGETS = {
 
 const policy = (name: string, target: keyof typeof TARGETS, spec: object = {}, metadata: object = {}) =>
   authorizationPolicy(name, { targetRefs: [TARGETS[target]], ...spec }, metadata);
+const mirrorTo = (name: string) => ({ type: "RequestMirror", requestMirror: { backendRef: to(name) } });
 const shop = route("shop", {
   parentRefs: [{ name: "front" }],
   rules: [
@@ -54,6 +55,40 @@ describe("what protects a rule", () => {
     expect(groups(made, "default/shop", "rest")).toEqual([["default/on-a"]]);
     expect(groups(made, "default/a", "")).toEqual([["default/on-a"]]);
     expect(made.problems).toEqual([]);
+  });
+
+  it("are those of its mirrors too, which their copies alone must pass", () => {
+    const copying = route("shop", {
+      parentRefs: [{ name: "front" }],
+      rules: [
+        {
+          name: "cart",
+          backendRefs: [{ ...to("a"), filters: [mirrorTo("b")] }],
+          filters: [mirrorTo("a"), mirrorTo("b"), mirrorTo("c")],
+        },
+      ],
+    });
+    const made = compiled(
+      front(),
+      ...["a", "b", "c"].map((name) => backend(name)),
+      copying,
+      policy("on-a", "a"),
+      policy("on-b", "b"),
+      policy("on-cart", "rule"),
+    );
+    expect(groups(made, "default/shop", "cart")).toEqual([["default/on-cart", "default/on-a"]]);
+    const layer = made.snapshot.rules
+      .find(({ route: of }) => of === "default/shop")
+      ?.layers.find((one): one is Extract<Policy, { kind: "authorize" }> => one.kind === "authorize");
+    const mirrors = layer?.mirrors?.map(({ backend: index, name, groups: all }) => [
+      made.snapshot.backends[index]?.name === name,
+      name,
+      all.flat().map((one) => one.name),
+    ]);
+    expect(mirrors).toEqual([
+      [true, "Backend/default/b", ["default/on-cart", "default/on-b"]],
+      [true, "Backend/default/c", ["default/on-cart"]],
+    ]);
   });
 
   it("are the mesh's and the namespace's policies too, and those of the Gateway and route on the way", () => {

@@ -16,7 +16,7 @@ export const mirror =
   ({ backend, share }) => {
     const send = upstream(backends[backend]!); // decode proved the index
     return (next) => (call) => {
-      if (call.outside.random() < share && !call.headers.has("upgrade")) {
+      if (!call.unmirrored.includes(backend) && call.outside.random() < share && !call.headers.has("upgrade")) {
         const body = copyOfBody(call);
         if (body) call.outside.later(sendCopy(call, body, send));
       }
