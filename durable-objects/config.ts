@@ -7,6 +7,11 @@ import { NOWHERE } from "../mesh/pointer.ts";
 /** One epoch's resources, each as canonical JSON, by key. */
 export type StoredMesh = Pointer & { readonly bodies: readonly string[] };
 
+/** What became of keys since an epoch: each one's body as it is now, null where there is none any more. */
+export type StoredChanges = Pointer & {
+  readonly changes: readonly { readonly key: string; readonly body: string | null }[];
+};
+
 export type Commit = {
   /** The epoch that these changes were worked out on. */
   readonly base: number;
@@ -58,6 +63,7 @@ export class ConfigObject extends DurableObject {
       CREATE TABLE IF NOT EXISTS changes (
         key TEXT NOT NULL, epoch INTEGER NOT NULL, body_hash TEXT, PRIMARY KEY (key, epoch)
       ) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS changes_by_epoch ON changes (epoch);
       CREATE TABLE IF NOT EXISTS tokens (
         name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER
       ) WITHOUT ROWID;
@@ -82,6 +88,18 @@ export class ConfigObject extends DurableObject {
       epoch,
     );
     return { ...pointer, bodies: Array.from(rows, ({ body }) => body) };
+  }
+
+  /** From `known`, an epoch of this log, to the one in force; undefined where the log has none of that number and hash. */
+  changesSince({ epoch, hash }: Pointer): StoredChanges | undefined {
+    const [there] = this.#sql.exec("SELECT 1 FROM epochs WHERE epoch = ? AND hash = ?", epoch, hash);
+    if (!there) return undefined;
+    const changes = this.#sql.exec<StoredChanges["changes"][number]>(
+      `SELECT key, body FROM (SELECT key, MAX(epoch) AS epoch FROM changes WHERE epoch > ? GROUP BY key)
+       JOIN changes USING (key, epoch) LEFT JOIN bodies ON bodies.hash = changes.body_hash ORDER BY key`,
+      epoch,
+    );
+    return { ...this.head(), changes: changes.toArray() };
   }
 
   /** Appends an epoch if `base` is still the one in force: of two commits on one base, exactly one lands. */

@@ -101,12 +101,16 @@ export function resultOf(change: Change, whole: boolean): ChangeResult {
 
 function layOver(current: readonly Resource[], wanted: readonly Resource[], prune: boolean): Plan {
   const stored = byKey(current);
-  const applied = byKey(wanted);
-  const changes = wanted.map((after): Change => {
-    const before = stored.get(keyOf(after));
-    if (!before) return { action: "created", after };
-    return { action: canonicalJson(before) === canonicalJson(after) ? "unchanged" : "configured", before, after };
+  const changes = wanted.map((resource) => {
+    const before = stored.get(keyOf(resource));
+    const text = canonicalJson(resource);
+    // What is unchanged stays the same object: whoever worked something out of it need not do so again.
+    if (before && canonicalJson(before) === text) return { action: "unchanged", before, after: before } as const;
+    // As it is when it is read again.
+    const after = JSON.parse(text) as Resource;
+    return before ? ({ action: "configured", before, after } as const) : ({ action: "created", after } as const);
   });
+  const applied = byKey(changes.map(({ after }) => after));
   const absent = current.filter((resource) => !applied.has(keyOf(resource)));
   const dropped = prune ? sortedByKey(absent) : [];
   return {

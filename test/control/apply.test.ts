@@ -9,6 +9,7 @@ import type {
   ResourcesResponse,
   SnapshotResponse,
 } from "../../mesh/api.ts";
+import { canonicalJson } from "../../mesh/canonical.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
 import { accepted, apply, applying, get, post, refused, remove, send, sendWith, service } from "./client.ts";
 
@@ -49,6 +50,28 @@ describe("apply", () => {
     expect(log).toMatchObject([
       { epoch: 1, hash: answer.hash, author: "admin (ada)", message: "two services", created: 2 },
     ]);
+  });
+
+  it("goes on from what another isolate of control made, of which this one has seen nothing", async () => {
+    await apply(service("cart") + service("pay"));
+    const { items } = await get<ResourcesResponse>("/v1/resources");
+    const key = (name: string) => `Service/default/${name}`;
+    const body = canonicalJson({ ...items[0], metadata: { ...items[0]!.metadata, name: "other" }, status: undefined });
+    await env.CONFIG.getByName("config").commit({
+      base: 1,
+      hash: "b".repeat(64),
+      author: "another",
+      message: "",
+      at: 0,
+      puts: [{ key: key("other"), body }],
+      deletes: [key("cart")],
+      created: 1,
+      configured: 0,
+      deleted: 1,
+    });
+    expect(await names()).toEqual(["other", "pay"]);
+    expect(actions(await apply(service("other") + service("new")))).toEqual(["other unchanged", "new created"]);
+    expect([await names(), await epoch()]).toEqual([["new", "other", "pay"], 3]);
   });
 
   it("is a success and makes no epoch when nothing differs", async () => {

@@ -97,7 +97,7 @@ it("holds a body of just under 2 MB", async () => {
 });
 
 // Invariant: whatever was committed in whatever order, `read(n)` is the map as it was after the nth commit, for every
-// n up to the head, and stays so; the history has one entry an epoch.
+// n up to the head, and stays so; what was changed since any epoch makes of it the head's; the history has one entry an epoch.
 it("reads every epoch as a plain map would have it", async () => {
   const key = fc.constantFrom("a", "b", "c", "d");
   const step = fc.record({
@@ -126,9 +126,18 @@ it("reads every epoch as a plain map would have it", async () => {
         epochs.push(next);
       }
       await evictDurableObject(config);
+      const head = await config.head();
+      expect(await config.changesSince({ ...head, hash: "another log's" })).toBeUndefined();
       for (const [epoch, mesh] of epochs.entries()) {
         const bodies = [...mesh].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, body]) => body);
-        expect(await config.read(epoch)).toEqual({ epoch, hash: epoch === 0 ? "" : `h${epoch}`, bodies });
+        const pointer = { epoch, hash: epoch === 0 ? "" : `h${epoch}` };
+        expect(await config.read(epoch)).toEqual({ ...pointer, bodies });
+        if (epoch === 0) continue;
+        const since = await config.changesSince(pointer);
+        expect(since).toMatchObject(head);
+        const after = new Map([...mesh, ...since!.changes.map((change) => [change.key, change.body] as const)]);
+        for (const [gone, body] of after) if (body === null) after.delete(gone);
+        expect(after).toEqual(epochs.at(-1));
       }
       expect((await config.history(100)).map(({ epoch }) => epoch)).toEqual([...epochs.keys()].slice(1).toReversed());
     }),

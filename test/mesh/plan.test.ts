@@ -48,6 +48,11 @@ describe("planApply", () => {
     expect(shown(planApply(current, [service("a", 0, STAMP)], { prune: false, now: NOW }))).toEqual(["a unchanged"]);
   });
 
+  it("leaves what does not change the objects that they are", () => {
+    const { resources } = planApply(current, [service("b"), service("c")], { prune: false, now: NOW });
+    expect([resources[0] === current[0], resources[1] === current[1]]).toEqual([true, true]);
+  });
+
   it("minds no order of keys", () => {
     const { apiVersion, kind, metadata, spec } = service("a");
     const turned = { spec, metadata: { namespace: metadata.namespace ?? "", name: metadata.name }, kind, apiVersion };

@@ -12,7 +12,8 @@ import { identityView, isNewest } from "./identity-view.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
-import { type Compiled, compiled, meshAt, meshInForce } from "./snapshot.ts";
+import { keep, meshAt, meshInForce } from "./mesh.ts";
+import { type Compiled, compiled } from "./snapshot.ts";
 
 /** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
 const MAX_TRIES = 40;
@@ -113,6 +114,7 @@ async function change(
       });
       if (committed.ok) {
         const now = { epoch: committed.epoch, hash: next.hash };
+        keep({ ...now, resources: plan.resources });
         const warnings = await announce(env, now);
         return answer({ ...now, changed, results, problems: [...problems, ...warnings] });
       }

@@ -6,7 +6,7 @@ import { compile } from "../../mesh/compile/compile.ts";
 import { type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, breakersQuery, holdRequest, queryOf } from "./request.ts";
-import { meshInForce } from "./snapshot.ts";
+import { meshInForce } from "./mesh.ts";
 
 /** Each is one call to an object; a Worker makes ten thousand a request, and an operator reads fewer. */
 const MOST_SHOWN = 1000;

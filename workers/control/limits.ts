@@ -8,7 +8,7 @@ import type { Snapshot } from "../../mesh/snapshot.ts";
 import { type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, limitsQuery, queryOf, resetRequest } from "./request.ts";
-import { meshInForce } from "./snapshot.ts";
+import { meshInForce } from "./mesh.ts";
 
 /** Each is one call to an object; an operator reads fewer. */
 const MOST_SHOWN = 1000;

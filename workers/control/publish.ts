@@ -10,7 +10,8 @@ import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
 import { config, type Env, fleet, identities } from "./env.ts";
 import { identityView } from "./identity-view.ts";
 import { Refusal } from "./refusal.ts";
-import { type Compiled, compiled, meshInForce, publishedAt } from "./snapshot.ts";
+import { meshInForce } from "./mesh.ts";
+import { type Compiled, compiled, publishedAt } from "./snapshot.ts";
 
 /** How often an apply writes the pointer again because another one was quicker. */
 const MAX_ROUNDS = 10;

@@ -5,7 +5,8 @@ import { config, type Env, fleet } from "./env.ts";
 import { recompiled } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
 import { historyQuery, noQuery, queryOf, resourcesQuery } from "./request.ts";
-import { meshInForce, publishedAt } from "./snapshot.ts";
+import { meshInForce } from "./mesh.ts";
+import { publishedAt } from "./snapshot.ts";
 import { withStatus } from "./status.ts";
 
 export async function resources(request: Request, env: Env): Promise<Response> {

@@ -1,14 +1,15 @@
 /** Resources to published snapshot to hash, and what the platform can hold of either. */
 import type { MeshIdentity } from "../../mesh/identity.ts";
 import type { Pointer } from "../../mesh/api.ts";
-import { canonicalJson } from "../../mesh/canonical.ts";
 import { compile } from "../../mesh/compile/compile.ts";
+import type { Memo } from "../../mesh/compile/memo.ts";
 import { readManifest } from "../../mesh/manifest.ts";
 import type { Problem } from "../../mesh/problem.ts";
-import { encode, type Published } from "../../mesh/published.ts";
+import { type Encoded, encode, type Published } from "../../mesh/published.ts";
 import { type Resource, titleOf } from "../../mesh/resources/resource.ts";
 import { MAX_SHARD_BYTES, MAX_SNAPSHOT_BYTES, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
-import { config, type Env } from "./env.ts";
+import type { Env } from "./env.ts";
+import { bytesOf, MAX_KEPT_BYTES, sizeOf } from "./mesh.ts";
 import { sha256 } from "./sha256.ts";
 
 /** A row of the Config object holds 2 MB; the rest is for the row's hash. */
@@ -23,26 +24,15 @@ export type Compiled = {
   readonly problems: readonly Problem[];
 };
 
-export type Mesh = Pointer & { readonly resources: readonly Resource[] };
-
-/** What was applied up to `epoch`, by default the one in force; undefined for an epoch that never was. */
-export async function meshAt(env: Env, epoch?: number): Promise<Mesh | undefined> {
-  const stored = await config(env).read(epoch);
-  if (!stored) return undefined;
-  const { hash, bodies } = stored;
-  return { epoch: stored.epoch, hash, resources: bodies.map((body) => JSON.parse(body) as Resource) };
-}
-
-export async function meshInForce(env: Env): Promise<Mesh> {
-  const mesh = await meshAt(env);
-  if (!mesh) throw new Error("the Config object has no epoch in force");
-  return mesh;
-}
+/** Plain data, which requests of one isolate may share: of one change after another, each takes over what the one before compiled. */
+let last: { readonly memo: Memo; readonly published: Encoded } | undefined;
 
 /** Compiles the whole mesh. A problem of severity error means that it must not be committed. */
 export async function compiled(resources: readonly Resource[], identity: MeshIdentity | undefined): Promise<Compiled> {
-  const { snapshot, problems } = compile(resources, identity);
-  const published = await encode(snapshot, sha256);
+  const before = last;
+  const { snapshot, problems, memo } = compile(resources, identity, before?.memo);
+  const published = await encode(snapshot, sha256, before?.published);
+  last = bytesOf(resources) <= MAX_KEPT_BYTES ? { memo, published } : undefined;
   return {
     published,
     hash: await sha256(published.manifest),
@@ -71,10 +61,8 @@ async function blobAt(env: Env, key: string, hash: string): Promise<Uint8Array |
 
 function* tooLarge(resources: readonly Resource[], { manifest, shards }: Published): Iterable<Problem> {
   const refused = { severity: "error", code: "too-large" } as const;
-  let meshBytes = 0;
   for (const resource of resources) {
-    const bytes = bytesOf(canonicalJson(resource));
-    meshBytes += bytes;
+    const bytes = sizeOf(resource);
     if (bytes <= MAX_RESOURCE_BYTES) continue;
     yield {
       ...refused,
@@ -83,6 +71,7 @@ function* tooLarge(resources: readonly Resource[], { manifest, shards }: Publish
       fix: "split it in two",
     };
   }
+  const meshBytes = bytesOf(resources);
   if (meshBytes > MAX_MESH_BYTES) {
     yield { ...refused, message: `all resources together take ${meshBytes} bytes; a mesh may take ${MAX_MESH_BYTES}` };
   }
@@ -98,5 +87,3 @@ function* tooLarge(resources: readonly Resource[], { manifest, shards }: Publish
   if (whole > MAX_SNAPSHOT_BYTES)
     yield { ...refused, message: `the snapshot takes ${whole} bytes; control writes up to ${MAX_SNAPSHOT_BYTES}` };
 }
-
-const bytesOf = (text: string): number => new TextEncoder().encode(text).byteLength;
