@@ -19,12 +19,19 @@ export const requestOf = (n: number): { readonly host: string; readonly path: st
 /** The rule that gets the load. */
 export const middle = (routes: number): number => Math.floor(routes / 2);
 
-/** `policies` puts a deadline, a limit and a breaker around every route, and a header filter into each. */
-export function manifests(routes: number, upstream: string, policies: boolean): string {
+/** Hosts of which one has a limit and nothing else. */
+export const LIMITED = { routes: 2 * RULES, free: 0, limited: RULES };
+
+/**
+ * `policies` puts a deadline, a limit and a breaker around every route, and a header filter into each; `limited` a limit
+ * around the routes of the host of `LIMITED.limited`.
+ */
+export function manifests(routes: number, upstream: string, policies: boolean, limited = false): string {
   const documents = [
     gateway,
     ...Array.from({ length: BACKENDS }, (_, n) => backend(n, upstream)),
-    ...(policies ? [trafficPolicy, rateLimitPolicy] : []),
+    ...(policies ? [trafficPolicy, rateLimitPolicy("kind: Gateway, name: edge")] : []),
+    ...(limited ? [rateLimitPolicy(`kind: HTTPRoute, name: shop-${LIMITED.limited / RULES}`)] : []),
     ...Array.from({ length: Math.ceil(routes / RULES) }, (_, n) =>
       httpRoute(n, Math.min(RULES, routes - n * RULES), policies),
     ),
@@ -120,11 +127,11 @@ spec:
 `;
 
 /** Far above what any machine sends. */
-const rateLimitPolicy = `\
+const rateLimitPolicy = (target: string): string => `\
 apiVersion: mesh.selvedge.dev/v1alpha1
 kind: RateLimitPolicy
 metadata: { name: every, namespace: bench }
 spec:
-  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]
+  targetRefs: [{ group: gateway.networking.k8s.io, ${target} }]
   limits: [{ name: client, key: [{ type: ClientAddress }], requests: 1000000 }]
 `;

@@ -14,7 +14,7 @@ import { bundled } from "./bundled.ts";
 import { loader, type Loader } from "./loader.ts";
 import { manifests } from "./routes.ts";
 
-export type Configuration = { readonly routes: number; readonly policies: boolean };
+export type Configuration = { readonly routes: number; readonly policies: boolean; readonly limited?: boolean };
 
 /** Ports, and how long the configuration took from the request for it to the edge that serves it. */
 export type Standing = {
@@ -81,7 +81,11 @@ async function bootUpstream(closing: Closing[]): Promise<string> {
   return (await miniflare.unsafeGetDirectURL(name)).origin;
 }
 
-async function boot({ routes, policies }: Configuration, upstream: string, closing: Closing[]): Promise<Standing> {
+async function boot(
+  { routes, policies, limited }: Configuration,
+  upstream: string,
+  closing: Closing[],
+): Promise<Standing> {
   const dir = await mkdtemp(join(tmpdir(), "selvedge-bench-"));
   closing.push(() => rm(dir, { recursive: true, force: true }));
   const token = randomUUID();
@@ -101,7 +105,7 @@ async function boot({ routes, policies }: Configuration, upstream: string, closi
   const port = async (worker: string) => Number((await mesh.runtime.unsafeGetDirectURL(worker)).port);
   const edge = await port("edge");
   const began = performance.now();
-  const { epoch } = await apply(await port("control"), token, manifests(routes, upstream, policies));
+  const { epoch } = await apply(await port("control"), token, manifests(routes, upstream, policies, limited));
   const applyMs = performance.now() - began;
   await serves(edge, epoch);
   return {

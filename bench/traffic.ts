@@ -1,7 +1,7 @@
 /** Requests over sockets: the edge, and others, against a Worker that only passes on. */
 import type { Result } from "./load.ts";
 import type { Benchmark, Context } from "./benchmark.ts";
-import { middle, requestOf } from "./routes.ts";
+import { LIMITED, middle, requestOf } from "./routes.ts";
 import { ratioRow, type Row, valueRow } from "./row.ts";
 import type { Configuration, Standing } from "./stage.ts";
 import { compare, inPairs } from "./statistics.ts";
@@ -14,9 +14,11 @@ const TEN: Configuration = { routes: 10, policies: true };
 const TEN_THOUSAND: Configuration = { routes: 10_000, policies: true };
 const WITHOUT_POLICIES: Configuration = { routes: 10_000, policies: false };
 
+const requestFor = ({ routes }: Configuration, query = ""): string => requestTo(middle(routes), query);
+
 /** What a browser or an HTTP library sends, more or less. The same bytes for every Worker that a comparison has. */
-function requestFor({ routes }: Configuration, query = ""): string {
-  const { host, path } = requestOf(middle(routes));
+function requestTo(route: number, query = ""): string {
+  const { host, path } = requestOf(route);
   return [
     `GET ${path}${query} HTTP/1.1`,
     `Host: ${host}`,
@@ -103,6 +105,13 @@ async function tenThousandAgainstTen(context: Context): Promise<Row[]> {
   );
 }
 
+/** Two routes of one edge, which differ by nothing but the limit. */
+async function limitedAgainstUnlimited(context: Context): Promise<Row[]> {
+  const { edge: port } = await (await context.stage()).mesh({ routes: LIMITED.routes, policies: false, limited: true });
+  const [free, limited] = [LIMITED.free, LIMITED.limited].map((route) => ({ port, request: requestTo(route) }));
+  return comparison(context, "limited route / unlimited", free!, limited!, { rate: 0.97 }); // two above
+}
+
 async function distribution(context: Context): Promise<Row[]> {
   const { applyMs, servedMs } = await (await context.stage()).mesh(TEN_THOUSAND);
   return [
@@ -120,6 +129,7 @@ export const TRAFFIC: readonly Benchmark[] = [
   { name: "edge-10000", run: againstBare("edge, 10,000 routes, policies", TEN_THOUSAND, "edge", BUDGET) },
   { name: "edge-10000-no-policies", run: againstBare("edge, 10,000 routes, no policies", WITHOUT_POLICIES, "edge") },
   { name: "edge-10000-against-10", run: tenThousandAgainstTen },
+  { name: "limited", run: limitedAgainstUnlimited },
   { name: "body", run: body },
   { name: "apply", run: distribution },
 ];
