@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { breakersCommand } from "./commands/breakers.ts";
+import { mirrorsCommand } from "./commands/mirrors.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { contextCommand } from "./commands/context.ts";
@@ -52,6 +53,7 @@ for (const add of [
   proxyStatusCommand,
   routesCommand,
   breakersCommand,
+  mirrorsCommand,
   limitsCommand,
   identityCommand,
   tokenCommand,

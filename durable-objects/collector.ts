@@ -9,6 +9,7 @@ import {
   sweep,
 } from "../mesh/telemetry/collector.ts";
 import { type Flush, fromWire, toWire, type WireCell, type WireTally } from "../mesh/telemetry/flush.ts";
+import { added, type MirrorTally, tallyKey } from "../mesh/telemetry/mirror-tally.ts";
 import { keyOf, type Labels } from "../mesh/telemetry/series.ts";
 import {
   cellsBetween,
@@ -35,6 +36,8 @@ export type CollectorRange = {
   readonly slotSeconds: number;
 };
 
+/** Rules and mirrors, each with its samples. */
+const MOST_MIRRORS = 500;
 /** How long flushes are kept one by one before they are stored added up. */
 const STORE_AFTER_MS = 5000;
 const EXPIRE_EVERY_MS = 60_000;
@@ -59,6 +62,9 @@ export class CollectorObject extends DurableObject {
     this.#sql.exec(
       "CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, flush TEXT NOT NULL)",
     );
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS mirrors (key TEXT PRIMARY KEY, at INTEGER NOT NULL, tally TEXT NOT NULL)",
+    );
     this.#collector = this.#restored();
     for (const { at, flush } of this.#sql.exec<{ at: number; flush: string }>(
       "SELECT at, flush FROM journal ORDER BY number",
@@ -80,6 +86,32 @@ export class CollectorObject extends DurableObject {
     accept(this.#collector, message, (key) => this.#chunk(key), now);
     this.#epoch = Math.max(this.#epoch, message.epoch);
     this.#dirty = true;
+  }
+
+  /** Adds what came of copies since the isolate's last message. Of the rules and mirrors, those that were heard of last are kept. */
+  async mirrored(tallies: readonly MirrorTally[]): Promise<void> {
+    for (const tally of tallies) {
+      const key = tallyKey(tally);
+      const [known] = this.#mirrors("WHERE key = ?", key);
+      const total = known ? added(known, tally) : tally;
+      const text = JSON.stringify(total);
+      this.#sql.exec("INSERT OR REPLACE INTO mirrors (key, at, tally) VALUES (?, ?, ?)", key, total.at, text);
+    }
+    this.#sql.exec(
+      "DELETE FROM mirrors WHERE key NOT IN (SELECT key FROM mirrors ORDER BY at DESC LIMIT ?)",
+      MOST_MIRRORS,
+    );
+  }
+
+  async mirrors(): Promise<readonly MirrorTally[]> {
+    return this.#mirrors("");
+  }
+
+  #mirrors(where: string, ...bound: readonly string[]): MirrorTally[] {
+    return this.#sql
+      .exec<{ tally: string }>(`SELECT tally FROM mirrors ${where}`, ...bound)
+      .toArray()
+      .map(({ tally }) => JSON.parse(tally) as MirrorTally);
   }
 
   async totals(): Promise<CollectorTotals> {

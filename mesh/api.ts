@@ -2,6 +2,7 @@
  * The control API as its two ends see it: `workers/control` serves these shapes, `cli` asks for them.
  * All paths are under `/v1` and want `Authorization: Bearer <token>`; refusals are `application/problem+json` (`ApiProblem`).
  */
+import type { MirrorTally } from "./telemetry/mirror-tally.ts";
 import type { BucketUse } from "./limits.ts";
 import type { Problem } from "./problem.ts";
 import type { Resource } from "./resources/resource.ts";
@@ -106,6 +107,9 @@ export type BreakerStatus = {
   /** An operator's word goes before the circuit's own. */
   readonly held?: { readonly to: "open" | "closed"; readonly forMs: number };
 };
+
+/** `GET /v1/mirrors`; `missing` collectors did not answer, and what they know is not in it. */
+export type MirrorsResponse = { readonly items: readonly MirrorTally[]; readonly missing: number };
 
 /** `POST /v1/breakers`: edges hear of it when they next check in. A `forMs` of 0 lets go. */
 export type Hold = { readonly circuit: string; readonly to: "open" | "closed"; readonly forMs: number };

@@ -62,7 +62,14 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     shares.every((index) => index === null || isIndex(index, backends)) &&
     isCarrier(carrier) &&
     [absoluteMs, idleMs].every((ms) => ms === undefined || isPositive(ms)),
-  mirror: ({ backend, share }, backends) => isIndex(backend, backends) && isPositive(share),
+  mirror: ({ backend, share, compare }, backends) =>
+    isIndex(backend, backends) &&
+    isPositive(share) &&
+    (compare === undefined ||
+      (isRecord(compare) &&
+        typeof compare.rule === "string" &&
+        [compare.headers, compare.ignore].every(isTexts) &&
+        isPositive(compare.maxBytes))),
   "expose-endpoint": ({ backend }, backends) => isIndex(backend, backends),
   retry: isRetry,
   balance: ({ backend, group, strategy, panic, zones, slowStartMs, ejection }, backends) =>

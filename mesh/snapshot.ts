@@ -16,6 +16,7 @@ import type { RateLimit } from "./policies/rate-limit.ts";
 import type { Cors } from "./policies/cors.ts";
 import type { Fault } from "./policies/fault.ts";
 import type { Hedge } from "./policies/hedge.ts";
+import type { MirrorCompare } from "./policies/mirror-compare.ts";
 import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
 import type { StaleServe } from "./policies/stale-serve.ts";
@@ -152,7 +153,13 @@ export type Policy =
   /** `scope` keeps the tokens of one rule from meaning anything to another; `shares` are the backends of the rule's shares. */
   | ({ readonly kind: "session"; readonly scope: string; readonly shares: readonly (number | null)[] } & Session)
   /** `backend` is an index into `backends`; `share` is more than 0 and at most 1. */
-  | { readonly kind: "mirror"; readonly backend: number; readonly share: number }
+  | {
+      readonly kind: "mirror";
+      readonly backend: number;
+      readonly share: number;
+      /** What is made of its answers; absent where they are thrown away. */
+      readonly compare?: MirrorCompare;
+    }
   /** Answers name the endpoint of `backend` that had the call. */
   | { readonly kind: "expose-endpoint"; readonly backend: number }
   | ({ readonly kind: "breaker"; /** Names the circuit's object. */ readonly circuit: string } & BreakerPolicy)

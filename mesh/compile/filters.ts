@@ -1,14 +1,20 @@
 /** A rule's and a backendRef's filters, each as the layer that carries it out. */
 import type { CorsFilter, HeaderModifier, PathModifier, RequestMirror, RouteFilter } from "../resources/http-route.ts";
 import type { Backend, HeaderChanges, PathChange, Policy } from "../snapshot.ts";
+import type { MirrorCompare } from "../policies/mirror-compare.ts";
 import type { Destinations } from "./backends.ts";
 import type { Interned } from "../interned.ts";
 import type { Item, Model } from "./model.ts";
-import type { Target } from "./policies.ts";
+import type { Policies, Target } from "./policies.ts";
 
-type Compiling = { readonly model: Model; readonly destinations: Destinations; readonly backends: Interned<Backend> };
-/** A route, and what it was reached through. */
-type Reached = { readonly route: Item<"HTTPRoute">; readonly targets: readonly Target[] };
+type Compiling = {
+  readonly model: Model;
+  readonly policies: Policies;
+  readonly destinations: Destinations;
+  readonly backends: Interned<Backend>;
+};
+/** A route, what it was reached through, and the rule's name, `namespace/route/rule`. */
+type Reached = { readonly route: Item<"HTTPRoute">; readonly targets: readonly Target[]; readonly rule: string };
 
 export const filterLayers = (
   compiling: Compiling,
@@ -52,14 +58,21 @@ function filterLayer(compiling: Compiling, from: Reached, filter: RouteFilter, p
 
 /** A mirror that leads nowhere is left out, says Gateway API: the requests themselves must not suffer by it. */
 function mirrorLayer(
-  { destinations, backends }: Compiling,
-  { route, targets }: Reached,
+  { destinations, backends, policies }: Compiling,
+  { route, targets, rule }: Reached,
   { backendRef, percent = 100, fraction = { numerator: percent, denominator: 100 } }: RequestMirror,
   path: string,
 ): Policy | [] {
   const destination = destinations.resolve(route, backendRef, path, targets);
   const share = fraction.numerator / fraction.denominator;
-  return destination && share > 0 ? { kind: "mirror", backend: backends.index(destination.backend), share } : [];
+  if (!destination || share === 0) return [];
+  const compare = mirrorCompare(policies, targets, rule);
+  return { kind: "mirror", backend: backends.index(destination.backend), share, ...(compare && { compare }) };
+}
+
+function mirrorCompare(policies: Policies, targets: readonly Target[], rule: string): MirrorCompare | undefined {
+  const section = policies.section(targets, "mirrorCompare")?.value;
+  return section && { ...section, rule, headers: section.headers.map((name) => name.toLowerCase()) };
 }
 
 function corsLayer(cors: CorsFilter): Policy {

@@ -206,7 +206,7 @@ function ruleLayers(
       idempotencyTargets(rule, route.metadata.namespace, targets),
       `HTTPRoute/${route.metadata.namespace}/${route.metadata.name}`,
     ),
-    ...filterLayers(compiling, { route, targets }, rule.filters, path),
+    ...filterLayers(compiling, { route, targets, rule: nameOf(route, rule) }, rule.filters, path),
   ];
 }
 
@@ -224,6 +224,10 @@ const frontTargets = (rule: RouteRule, route: Route, targets: readonly Target[])
       ),
   );
 
+/** `namespace/route/rule`. */
+const nameOf = ({ metadata, spec }: Route, rule: RouteRule): string =>
+  `${metadata.namespace}/${metadata.name}/${rule.name ?? spec.rules.indexOf(rule)}`;
+
 /** A share of a rule's traffic, and what policies may target it by. */
 type Share = { readonly share: WeightedBackend; readonly target?: Target };
 
@@ -235,15 +239,14 @@ function ruleBackends(
   targets: readonly Target[],
 ): Share[] {
   const { destinations } = compiling;
-  const { namespace, name: routeName } = route.metadata;
-  const name = `${namespace}/${routeName}/${rule.name ?? route.spec.rules.indexOf(rule)}`;
+  const name = nameOf(route, rule);
   return rule.backendRefs.flatMap((ref, index): Share[] => {
     const at = `${path}.backendRefs[${index}]`;
     const destination = destinations.resolve(route, ref, at, targets);
     // A session outlives its backend's weight (GEP-1619, "Traffic Splitting").
     if (ref.weight === 0 && !(rule.sessionPersistence && destination)) return [];
     if (!destination) return [{ share: { backend: null, weight: ref.weight, layers: [] } }];
-    const filters = filterLayers(compiling, { route, targets }, ref.filters, at);
+    const filters = filterLayers(compiling, { route, targets, rule: name }, ref.filters, at);
     const share = weighted(compiling, destination, ref.weight, { rule, name, filters, targets });
     return [{ share, target: destination.target }];
   });

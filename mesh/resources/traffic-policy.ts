@@ -10,6 +10,7 @@ import { requestLimits } from "./traffic/request-limits.ts";
 import { retry } from "./traffic/retry.ts";
 import { loadBalancing } from "./traffic/load-balancing.ts";
 import { path } from "./traffic/path.ts";
+import { mirrorCompare } from "./traffic/mirror-compare.ts";
 import { outlierEjection } from "./traffic/outlier-ejection.ts";
 import { staleServe } from "./traffic/stale-serve.ts";
 import { timeouts } from "./traffic/timeouts.ts";
@@ -44,6 +45,7 @@ export const trafficPolicy = defineKind(
         loadBalancing: loadBalancing.optional(),
         outlierEjection: outlierEjection.optional(),
         staleServe: staleServe.optional(),
+        mirrorCompare: mirrorCompare.optional(),
       })
       .refine(({ hedge: copies, concurrency: limit }) => !copies || !limit, {
         path: ["hedge"],

@@ -4,6 +4,7 @@
  */
 import { type Histogram, upperBound } from "../histogram.ts";
 import type { Accounts } from "./collector.ts";
+import type { MirrorTally } from "./mirror-tally.ts";
 import { addTally, emptyTally, type Labels, OTHER, type Tally } from "./series.ts";
 
 export type Exposition = {
@@ -17,14 +18,19 @@ export type Exposition = {
   /** The epoch in force. */
   readonly epoch: number;
   readonly accounts: Accounts;
+  readonly mirrors: readonly MirrorTally[];
 };
 
 /** Every 2^(1/8) from one millisecond to 65 seconds, as indices of recorded buckets. */
 const BOUNDS: readonly number[] = Array.from({ length: 129 }, (_, n) => 2 * n - 1);
+const MIRROR_OUTCOMES = ["same", "different", "failed", "uncompared"] as const;
 /** Series of latencies, by number of calls; the others are added up in one, since each has as many lines as there are bounds. */
 const MOST_HISTOGRAMS = 64;
 
-export function expositionText({ series, edges, epoch, accounts }: Exposition, format: "openmetrics" | "text"): string {
+export function expositionText(
+  { series, edges, epoch, accounts, mirrors }: Exposition,
+  format: "openmetrics" | "text",
+): string {
   const lines: string[] = [];
   const isOpen = format === "openmetrics";
   const family = (name: string, type: "counter" | "gauge" | "histogram", help: string, unit?: string): void => {
@@ -49,6 +55,17 @@ export function expositionText({ series, edges, epoch, accounts }: Exposition, f
   );
   counter("selvedge_degraded", "Requests decided without a state object.", ({ degraded }) => degraded);
   counter("selvedge_would_deny", "Requests that a policy on dry run would have refused.", ({ wouldDeny }) => wouldDeny);
+
+  family("selvedge_mirrored", "counter", "Copies of requests that were judged, by what came of them.");
+  for (const { rule, mirror, ...counts } of mirrors)
+    for (const outcome of MIRROR_OUTCOMES)
+      lines.push(
+        `selvedge_mirrored_total${text([
+          ["rule", rule],
+          ["mirror", mirror],
+          ["outcome", outcome],
+        ])} ${counts[outcome]}`,
+      );
 
   const name = "selvedge_request_duration_seconds";
   family(name, "histogram", "Time from a request to its response's headers.", "seconds");

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import type { CollectorObject } from "../../durable-objects/collector.ts";
+import type { MirrorTally } from "../../mesh/telemetry/mirror-tally.ts";
 import type { Flush } from "../../mesh/telemetry/flush.ts";
 
 let made = 0;
@@ -95,4 +96,32 @@ it("keeps seconds for a quarter of an hour, and hours beyond", async () => {
   const range = await read(collector).range(second - 3600, second + 1);
   expect(range.slotSeconds).toBe(60);
   expect(range.cells.reduce((sum, [, , requests]) => sum + requests, 0)).toBe(6);
+});
+
+it("adds up what came of copies, and has it after an eviction", async () => {
+  const collector = fresh();
+  const tally = (at: number): MirrorTally => ({
+    rule: "shop/cart/0",
+    mirror: "Backend/shop/next",
+    at,
+    same: 2,
+    different: 1,
+    failed: 0,
+    uncompared: 0,
+    samples: [{ at, method: "GET", path: "/", differences: [] }],
+  });
+  await collector.mirrored([tally(1), { ...tally(3), rule: "shop/pay/0" }]);
+  await evictDurableObject(collector);
+  await collector.mirrored([tally(2)]);
+  const [cart, pay] = (await read(collector).mirrors()).toSorted((a, b) => (a.rule < b.rule ? -1 : 1));
+  expect([cart?.same, cart?.different, cart?.at, cart?.samples.map(({ at }) => at)]).toEqual([4, 2, 2, [2, 1]]);
+  expect([pay?.rule, pay?.same]).toEqual(["shop/pay/0", 2]);
+});
+
+it("keeps the five hundred rules and mirrors that it heard of last", async () => {
+  const collector = fresh();
+  const tally = { mirror: "m", same: 1, different: 0, failed: 0, uncompared: 0, samples: [] };
+  await collector.mirrored(Array.from({ length: 501 }, (_, at) => ({ ...tally, rule: `r${at}`, at })));
+  const rules = (await read(collector).mirrors()).map(({ rule }) => rule);
+  expect([rules.length, rules.includes("r0"), rules.includes("r500")]).toEqual([500, false, true]);
 });

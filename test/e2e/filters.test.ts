@@ -1,5 +1,6 @@
 /** What HTTPRoute rules do to a request beside routing it, on the real edge: patterns, mirrors, CORS, sessions, retries. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { MirrorsResponse } from "../../mesh/api.ts";
 import { ask } from "../support/http.ts";
 import { type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
@@ -8,6 +9,8 @@ let mesh: TestMesh;
 let one: Upstream;
 let two: Upstream;
 let dead: Upstream;
+let first: Upstream;
+let second: Upstream;
 
 const HOST = "shop.test";
 
@@ -36,12 +39,25 @@ beforeAll(async () => {
   });
   // Takes requests and never answers.
   dead = await upstream("dead", () => {});
+  const item = (path: string | undefined, at: number, price: number) => {
+    const body = JSON.stringify({ path, at, price });
+    return { headers: { "content-type": "application/json", "content-length": body.length }, body };
+  };
+  first = await upstream("first", ({ url }, response) => {
+    const { headers, body } = item(url, 1, 100);
+    response.writeHead(200, headers).end(body);
+  });
+  second = await upstream("second", ({ url }, response) => {
+    const { headers, body } = item(url, 2, url === "/compare/price" ? 99 : 100);
+    if (url === "/compare/gone") return void response.writeHead(404).end();
+    response.writeHead(200, headers).end(body);
+  });
   await mesh.control.applied(manifests());
 });
 
 afterAll(async () => {
   await mesh?.close();
-  await Promise.all([one, two, dead].map((each) => each?.close()));
+  await Promise.all([one, two, dead, first, second].map((each) => each?.close()));
 });
 
 beforeEach(() => {
@@ -102,6 +118,39 @@ describe("a mirror", () => {
     await get("/mirror/after");
     await expect.poll(() => two.received.map(({ url }) => url)).toEqual(["/rewritten/after"]);
     expect(one.received[0]?.body.length).toBe(70_000);
+  });
+});
+
+describe("a mirror whose answers are compared", () => {
+  const told = async () => (await mesh.control.call("GET", "/v1/mirrors?name=compare")).json as MirrorsResponse;
+
+  it("changes nothing for the caller, and what it answers otherwise is counted and shown", async () => {
+    for (const path of ["/compare/same", "/compare/same", "/compare/price", "/compare/gone"]) {
+      const { body, headers } = await get(path);
+      expect([JSON.parse(body), headers["content-length"]]).toEqual([{ path, at: 1, price: 100 }, String(body.length)]);
+    }
+    expect((await get("/compare-dead")).status).toBe(200);
+    const counts = async () =>
+      (await told()).items.map(({ rule: name, mirror, same, different, failed }) => [
+        name,
+        mirror,
+        same,
+        different,
+        failed,
+      ]);
+    await expect.poll(counts, { timeout: 10_000 }).toEqual([
+      ["shop/compare/0", "Backend/shop/second", 2, 2, 0],
+      ["shop/compare/1", "Backend/shop/refusing", 0, 0, 1],
+    ]);
+    const [{ samples }] = (await told()).items as [MirrorsResponse["items"][number]];
+    expect(Object.fromEntries(samples.map(({ path, differences }) => [path, differences]))).toEqual({
+      "/compare/gone": [
+        { at: "status", primary: "200", mirror: "404" },
+        { at: "header content-type", primary: '"application/json"', mirror: "absent" },
+        { at: "kind of body", primary: '"JSON"', mirror: '"not JSON"' },
+      ],
+      "/compare/price": [{ at: "/price", primary: "100", mirror: "99" }],
+    });
   });
 });
 
@@ -304,6 +353,19 @@ spec:
       rule("/mirrors", `filters: [${mirrorTo("two")}]`, ref("one", `, filters: [${mirrorTo("dead")}]`)),
     ),
     route(
+      "compare",
+      rule("/compare", `filters: [${mirrorTo("second")}]`, ref("first")),
+      rule("/compare-dead", `filters: [${mirrorTo("refusing")}]`, ref("first")),
+    ),
+    `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: compare, namespace: shop }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: compare }]
+  mirrorCompare: { ignore: [/at] }
+`,
+    route(
       "session",
       rule("/session", "sessionPersistence: { type: Cookie, cookie: {} }", `${ref("one")}, ${ref("two")}`),
       rule(
@@ -340,5 +402,8 @@ spec:
     backend("one", one.url),
     backend("two", two.url),
     backend("dead", dead.url),
+    backend("first", first.url),
+    backend("second", second.url),
+    backend("refusing", "http://127.0.0.1:1"),
   ].join("---");
 }

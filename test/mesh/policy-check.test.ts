@@ -84,6 +84,10 @@ describe("a layer that a request would trip over is refused", () => {
       "stale answers without a bound",
       { kind: "stale-serve", scope: "r", maxBytes: 1, collapse: "never", callerHeaders: [] },
     ],
+    [
+      "a comparison without a bound",
+      { kind: "mirror", backend: 0, share: 1, compare: { rule: "r", headers: [], ignore: [] } },
+    ],
     ["a hedge without a share", { kind: "hedge", scope: "r", percentile: 0.95, leastMs: 5 }],
     ["a fault without an end", { kind: "fault", headers: [] }],
     ["a fault of no share", { kind: "fault", until: 1, headers: [], reset: {} }],

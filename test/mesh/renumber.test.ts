@@ -47,7 +47,12 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
   rewrite: { kind: "rewrite", hostname: "a" },
   refuse: { kind: "refuse", reason: "r" },
   session: { kind: "session", scope: "s", shares: [1, null, 2], carrier: { kind: "cookie", permanent: false } },
-  mirror: { kind: "mirror", backend: 1, share: 1 },
+  mirror: {
+    kind: "mirror",
+    backend: 1,
+    share: 1,
+    compare: { rule: "r", headers: ["a"], ignore: ["/a"], maxBytes: 1 },
+  },
   "expose-endpoint": { kind: "expose-endpoint", backend: 1 },
   breaker: { kind: "breaker", ...breaker },
   "endpoint-breaker": { kind: "endpoint-breaker", backend: 1, ...breaker },

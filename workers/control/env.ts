@@ -34,7 +34,7 @@ export type Bindings = {
 // A fresh stub per call: one that has thrown stays broken, and none may be shared between requests.
 export const config = (env: Env): DurableObjectStub<ConfigObject> => env.CONFIG.getByName("config");
 /** Typed as the object itself: the types of RPC make arrays of tuples, and what comes back is what was sent. */
-export const collectors = (env: Env): Pick<CollectorObject, "totals" | "range">[] =>
+export const collectors = (env: Env): Pick<CollectorObject, "totals" | "range" | "mirrors">[] =>
   COLLECTORS.map((name) => env.COLLECTOR.getByName(name) as unknown as CollectorObject);
 export const fleet = (env: Env): DurableObjectStub<FleetObject> => env.FLEET.getByName("fleet");
 export const identities = (env: Env): DurableObjectStub<IdentityObject> => env.IDENTITY.getByName("identity");

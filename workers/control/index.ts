@@ -11,6 +11,7 @@ import { addWorkload, keySet, renewWorkload, revokeWorkload, rotateKeys, token, 
 import { limits, reset } from "./limits.ts";
 import { newMemory } from "./memory.ts";
 import { exposition, metrics } from "./metrics.ts";
+import { mirrors } from "./mirrors.ts";
 import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
@@ -34,6 +35,7 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, r
   ["POST", "/v1/breakers", "editor", hold],
   ["GET", "/v1/limits", "viewer", limits],
   ["POST", "/v1/limits/reset", "editor", reset],
+  ["GET", "/v1/mirrors", "viewer", mirrors],
   ["GET", "/v1/metrics", "viewer", metrics],
   ["GET", "/metrics", "viewer", exposition],
   ["GET", "/v1/identity/workloads", "viewer", workloads],

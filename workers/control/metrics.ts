@@ -2,6 +2,7 @@
 import type { MetricsResponse } from "../../mesh/api.ts";
 import { fromWire } from "../../mesh/telemetry/flush.ts";
 import { expositionText } from "../../mesh/telemetry/openmetrics.ts";
+import { addedUp } from "../../mesh/telemetry/mirror-tally.ts";
 import { query } from "../../mesh/telemetry/query.ts";
 import { addTally, keyOf, type Labels, type Tally } from "../../mesh/telemetry/series.ts";
 import { collectors, config, type Env } from "./env.ts";
@@ -21,8 +22,12 @@ export async function exposition(request: Request, env: Env): Promise<Response> 
   queryOf(request, noQuery);
   const [{ epoch }, ...parts] = await Promise.all([
     config(env).head(),
-    ...collectors(env).map(async (collector) => collector.totals()),
+    ...collectors(env).map(async (collector) => {
+      const [totals, mirrors] = await Promise.all([collector.totals(), collector.mirrors()]);
+      return { ...totals, mirrors };
+    }),
   ]);
+  const mirrors = addedUp(parts.flatMap((part) => part.mirrors));
   const series = new Map<string, readonly [Labels, Tally]>();
   const accounts = { reported: 0, undetailed: 0, pendingMax: 0, lostMax: 0 };
   for (const part of parts) {
@@ -38,7 +43,7 @@ export async function exposition(request: Request, env: Env): Promise<Response> 
   }
   const edges = parts.flatMap(({ isolates }) => isolates);
   const format = request.headers.get("accept")?.includes("application/openmetrics-text") ? "openmetrics" : "text";
-  const text = expositionText({ series: [...series.values()], edges, epoch, accounts }, format);
+  const text = expositionText({ series: [...series.values()], edges, epoch, accounts, mirrors }, format);
   return new Response(text, { headers: { "content-type": CONTENT_TYPES[format] } });
 }
 

@@ -72,6 +72,9 @@ export const limitsQuery = z.strictObject({ name: name.exactOptional() });
 /** Of a policy, a limit or a bucket, whole. */
 export const resetRequest = z.strictObject({ name });
 
+/** `name`: a part of the names of rules and mirrors. */
+export const mirrorsQuery = z.strictObject({ name: name.exactOptional() });
+
 /** At most a day: what is forgotten must not stand for ever. */
 export const holdRequest = z.strictObject({
   circuit: name,

@@ -174,6 +174,7 @@ function outside(
     meshKey: env.MESH_KEY ?? "",
     idempotency: (shard) => env.IDEMPOTENCY.getByName(shard),
     answers,
+    collector: () => env.COLLECTOR.getByName(collectorOf(mine.memory.recorder.isolate)),
     health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),

@@ -5,6 +5,7 @@ import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
 import type {
   BreakerObject,
+  CollectorObject,
   ConcurrencyObject,
   HealthObject,
   IdempotencyObject,
@@ -123,6 +124,7 @@ export type Outside = {
   readonly meshKey: string;
   readonly idempotency: (shard: string) => Pick<IdempotencyObject, "begin" | "settle">;
   readonly answers: AnswerStore;
+  readonly collector: () => Pick<CollectorObject, "mirrored">;
   readonly health: (object: string) => Pick<HealthObject, "ask">;
   /** Where this edge is, as endpoints name their zones; empty where it is not known. */
   readonly zone: string;

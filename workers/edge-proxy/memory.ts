@@ -8,6 +8,7 @@ import type { Pace } from "../../mesh/policies/hedge.ts";
 import type { Holder } from "../../mesh/policies/rate-limit-holder.ts";
 import type { Flight } from "../../mesh/policies/flight.ts";
 import { newShelf, type Shelf } from "../../mesh/policies/shelf.ts";
+import type { MirrorTally } from "../../mesh/telemetry/mirror-tally.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
 
@@ -51,6 +52,8 @@ export type Memory = {
   readonly paces: Map<string, Pace>;
   /** Claims of retries that were signed, by what was signed. */
   readonly claims: Map<string, string>;
+  /** What came of copies since the collector was last told; and until when a request waits to tell it, in milliseconds since 1970. */
+  readonly mirrors: { readonly tallies: Map<string, MirrorTally>; reporterUntil: number };
   /** Answers kept for when their upstream fails. */
   readonly shelf: Shelf;
   /** Requests whose answer others wait for, by what is asked. */
@@ -156,6 +159,7 @@ export const newMemory = (id: string): Memory => ({
   retries: new Map(),
   claims: new Map(),
   paces: new Map(),
+  mirrors: { tallies: new Map(), reporterUntil: 0 },
   shelf: newShelf(),
   flights: new Map(),
   failing: new Map(),

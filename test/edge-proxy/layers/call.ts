@@ -73,6 +73,7 @@ export function callWith(
       meshKey: "",
       idempotency: untouched,
       answers: { get: untouched, put: untouched, forget: untouched },
+      collector: untouched,
       health: untouched,
       zone: "",
       edgeKey: untouched,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LARGEST_COPY_BYTES } from "../../../workers/edge-proxy/body.ts";
 import { mirror } from "../../../workers/edge-proxy/layers/mirror.ts";
+import type { MirrorTally } from "../../../mesh/telemetry/mirror-tally.ts";
 import { callWith } from "./call.ts";
 
 const backend = {
@@ -88,5 +89,74 @@ describe("a mirror", () => {
     ["answers with an error", () => Promise.resolve(new Response(null, { status: 500 }))],
   ])("that %s does the request no harm", async (_, answer) => {
     expect((await pass(new Request("http://shop.example/"), 0, answer)).answered).toBe("primary");
+  });
+});
+
+describe("a mirror whose answers are compared", () => {
+  const json = (value: unknown, { headers, ...init }: { status?: number; headers?: Record<string, string> } = {}) =>
+    Promise.resolve(
+      new Response(JSON.stringify(value), { ...init, headers: { "content-type": "application/json", ...headers } }),
+    );
+  const compare = { rule: "shop/cart/0", headers: ["x-a"], ignore: ["/id"], maxBytes: 50 };
+
+  /** What the caller gets, and what the collector is told. */
+  async function judge(own: () => Promise<Response>, theirs: () => Promise<Response>) {
+    const told: MirrorTally[] = [];
+    const call = callWith({
+      random: () => 0,
+      hostPreserving: () => undefined,
+      fetch: theirs,
+      collector: () => ({ mirrored: async (tallies) => void told.push(...tallies) }),
+    });
+    call.path = "/cart";
+    const layer = mirror([backend])({ kind: "mirror", backend: 0, share: 1, compare });
+    const answered = await layer(own)(call).then(textOf, String);
+    await Promise.all(call.laterWork);
+    const [tally] = told;
+    const differences = tally?.samples.flatMap((sample) =>
+      sample.differences.map(({ at, primary: one, mirror: other }) => `${at}: ${one} | ${other}`),
+    );
+    return {
+      answered,
+      counts: [tally?.same, tally?.different, tally?.failed, tally?.uncompared],
+      about: [tally?.rule, tally?.mirror],
+      differences,
+    };
+  }
+  const textOf = (response: Response) => response.text();
+
+  it.each<[string, () => Promise<Response>, () => Promise<Response>, number[], string[]]>([
+    ["answers the same", () => json({ id: 1, a: 1 }), () => json({ a: 1, id: 2 }), [1, 0, 0, 0], []],
+    ["answers something else", () => json({ a: 1 }), () => json({ a: 2 }), [0, 1, 0, 0], ["/a: 1 | 2"]],
+    [
+      "answers with another status and header",
+      () => json(1, { headers: { "x-a": "1" } }),
+      () => json(1, { status: 500 }),
+      [0, 1, 0, 0],
+      ["status: 200 | 500", 'header x-a: "1" | absent'],
+    ],
+    ["fails", () => json(1), () => Promise.reject(new Error("refused")), [0, 0, 1, 0], []],
+    ["says too much to compare", () => json(1), () => json("x".repeat(50)), [1, 0, 0, 1], []],
+    ["is compared with too much", () => json("x".repeat(50)), () => json(1), [1, 0, 0, 1], []],
+    [
+      "says what is no JSON",
+      () => json(1),
+      async () => new Response("{", { headers: { "content-type": "application/json" } }),
+      [1, 0, 0, 1],
+      [],
+    ],
+    [
+      "answers, as does the primary, without JSON",
+      async () => new Response("a"),
+      async () => new Response("b"),
+      [1, 0, 0, 0],
+      [],
+    ],
+    ["answers what the primary did not", () => Promise.reject(new Error("own")), () => json(1), [0, 0, 0, 1], []],
+  ])("and %s", async (_, own, theirs, counts, differences) => {
+    const judged = await judge(own, theirs);
+    expect([judged.counts, judged.differences]).toEqual([counts, differences]);
+    expect(judged.about).toEqual(["shop/cart/0", "Backend/shop/copy"]);
+    expect(judged.answered).toEqual(await own().then(textOf, String));
   });
 });

@@ -232,6 +232,27 @@ describe("a fault and a hedge", () => {
   });
 });
 
+it("a mirror's answers are compared where a policy of its rule wants it, with every default filled in", () => {
+  const filters = [{ type: "RequestMirror", requestMirror: { backendRef: to("m") } }];
+  const copying = route("shop", {
+    parentRefs: [{ name: "front" }],
+    rules: [
+      { name: "cart", filters, backendRefs: [to("b")] },
+      { name: "rest", filters, backendRefs: [to("b")] },
+    ],
+  });
+  const policy = trafficPolicy("p", { targetRefs: [TARGETS.rule], mirrorCompare: { ignore: ["/id"] } });
+  const result = compiled(front(), backend("b"), backend("m"), copying, policy);
+  expect(layer(rule(result).layers, "mirror")?.compare).toEqual({
+    rule: "default/shop/cart",
+    headers: ["content-type"],
+    ignore: ["/id"],
+    maxBytes: 65_536,
+  });
+  expect(layer(rule(result, "rest").layers, "mirror")).toMatchObject({ share: 1 });
+  expect(layer(rule(result, "rest").layers, "mirror")?.compare).toBeUndefined();
+});
+
 describe("stale answers", () => {
   const kept = (target: TargetName, maxStale: string) =>
     trafficPolicy(target, {

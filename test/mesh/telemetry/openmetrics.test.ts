@@ -28,6 +28,7 @@ const exposition = (over: Partial<Exposition> = {}): Exposition => ({
   edges: [],
   epoch: 3,
   accounts: { reported: 3, undetailed: 0, pendingMax: 0, lostMax: 0 },
+  mirrors: [],
   ...over,
 });
 const linesOf = (text: string, name: string): string[] => text.split("\n").filter((line) => line.startsWith(name));
@@ -51,6 +52,18 @@ it("has the same bounds in every series, whatever was counted", () => {
       "selvedge_request_duration_seconds_bucket",
     ).map((line) => /le="([^"]+)"/.exec(line)?.[1]);
   expect(boundsOf(tallyOf(5))).toEqual(boundsOf(tallyOf(0, 1e9)));
+});
+
+it("counts what came of copies, by rule and mirror", () => {
+  const tally = { rule: "shop/cart/0", mirror: "Backend/shop/next", same: 3, different: 2, failed: 1, uncompared: 0 };
+  const text = expositionText(exposition({ mirrors: [{ ...tally, at: 0, samples: [] }] }), "openmetrics");
+  const about = 'rule="shop/cart/0",mirror="Backend/shop/next"';
+  expect(linesOf(text, "selvedge_mirrored_total")).toEqual([
+    `selvedge_mirrored_total{${about},outcome="same"} 3`,
+    `selvedge_mirrored_total{${about},outcome="different"} 2`,
+    `selvedge_mirrored_total{${about},outcome="failed"} 1`,
+    `selvedge_mirrored_total{${about},outcome="uncompared"} 0`,
+  ]);
 });
 
 it("ends as OpenMetrics ends, and the older format does not", () => {

@@ -1,6 +1,7 @@
 import type { Backend } from "../../../mesh/snapshot.ts";
 import { copyOfBody } from "../body.ts";
 import type { Call, MakeLayer } from "../layer.ts";
+import { compareLater } from "../mirror-compare.ts";
 import { upstream } from "../upstream.ts";
 
 /** Below the 30 s that a runtime gives to what outlives its response. */
@@ -8,28 +9,36 @@ const MIRROR_MS = 15_000;
 
 /**
  * Gateway API's HTTPRequestMirrorFilter: a share of the requests goes to a second backend too, as they are at this point of
- * the stack. What it answers is nobody's, and how long it takes is its own business. A body that cannot be copied is not
- * mirrored, and neither is a WebSocket.
+ * the stack. What it answers is the caller's in no case: it is thrown away or, where a policy wants it, compared with the primary's. How long it takes is
+ * its own business. A body that cannot be copied is not mirrored, and neither is a WebSocket.
  */
 export const mirror =
   (backends: readonly Backend[]): MakeLayer<"mirror"> =>
-  ({ backend, share }) => {
-    const send = upstream(backends[backend]!); // decode proved the index
+  ({ backend, share, compare }) => {
+    const to = backends[backend]!; // decode proved the index
+    const send = upstream(to);
     return (next) => (call) => {
-      if (!call.unmirrored.includes(backend) && call.outside.random() < share && !call.headers.has("upgrade")) {
-        const body = copyOfBody(call);
-        if (body) call.outside.later(sendCopy(call, body, send));
+      if (call.unmirrored.includes(backend) || call.outside.random() >= share || call.headers.has("upgrade"))
+        return next(call);
+      const body = copyOfBody(call);
+      if (!body) return next(call);
+      if (!compare) {
+        call.outside.later(sendCopy(call, body, send, async (response) => response.body?.cancel()).catch(() => {}));
+        return next(call);
       }
-      return next(call);
+      // Sent before the call goes on, and judged when it has its answer.
+      const copy = <T>(read: (response: Response) => Promise<T>) => sendCopy(call, body, send, read);
+      return compareLater(next, call, { compare, mirror: to.name }, copy);
     };
   };
 
-/** Never fails. */
-async function sendCopy(
+/** What `read` makes of the mirror's answer, within the mirror's time. Fails as the mirror does. */
+async function sendCopy<T>(
   call: Call,
   body: () => Promise<ArrayBuffer | null>,
   send: (call: Call) => Promise<Response>,
-): Promise<void> {
+  read: (response: Response) => Promise<T>,
+): Promise<T> {
   const expiry = new AbortController();
   const timer = setTimeout(() => expiry.abort(), MIRROR_MS);
   // Taken before the call goes on: the layers below change it for their own backend.
@@ -41,10 +50,7 @@ async function sendCopy(
     progress: { sent: false },
   };
   try {
-    const response = await send({ ...copy, body: await body() });
-    await response.body?.cancel();
-  } catch {
-    // The mirror's failure is the mirror's; nobody waits for it.
+    return await read(await send({ ...copy, body: await body() }));
   } finally {
     clearTimeout(timer);
   }

@@ -64,6 +64,11 @@ export const policies: readonly Broken[] = [
     "invalid-value spec.fault.match.callers[0]",
   ],
   ["a hedge of what has permits", traffic("‸hedge: {}, concurrency: {limit: 5}"), "invalid-value spec.hedge"],
+  [
+    "a part of a body that is no pointer",
+    traffic("mirrorCompare: {ignore: [‸items.id]}"),
+    "invalid-value spec.mirrorCompare.ignore[0]",
+  ],
   ["stale answers without a bound", traffic("staleServe: {‸maxStale: 0s}"), "invalid-value spec.staleServe.maxStale"],
   [
     "deviations that no endpoint of so few can have",
