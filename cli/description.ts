@@ -1,4 +1,5 @@
 /** One resource told to a person: what it is, what became of it, and what belongs to it. After kubectl describe. */
+import { isRecord } from "../mesh/canonical.ts";
 import { messageOf, type Problem } from "../mesh/problem.ts";
 import { type Resource, titleOf } from "../mesh/resources/resource.ts";
 import { age } from "./duration.ts";
@@ -67,6 +68,7 @@ function statusLines(resource: Resource): Lines {
   return [
     ...(addresses.length > 0 ? [field("Addresses", addresses.join(", "))] : []),
     ...endpoints(status),
+    ...hostHeader(status),
     ...section("Conditions", conditions(list(status["conditions"]))),
     ...section("Listeners", list(status["listeners"]).flatMap(listener)),
     ...section(
@@ -80,6 +82,11 @@ function endpoints(status: Fields): Lines {
   if (typeof status["endpoints"] === "number") return [field("Endpoints", String(status["endpoints"]))];
   const ports = list(status["ports"]).map((each) => `${text(each["endpoints"])} at port ${text(each["port"])}`);
   return ports.length > 0 ? [field("Endpoints", ports.join(", "))] : [];
+}
+
+function hostHeader(status: Fields): Lines {
+  const header = status["hostHeader"];
+  return isRecord(header) ? [field("Host Header", `${text(header["seen"])} (${text(header["message"])})`)] : [];
 }
 
 function listener(one: Fields): Lines {

@@ -184,6 +184,13 @@ function portInUse(error: unknown, workers: readonly Worker[]): PortInUse | unde
   return port === undefined ? undefined : new PortInUse(port);
 }
 
+const bindingsOf = (addresses: readonly string[]): string =>
+  JSON.stringify(Object.fromEntries(addresses.map((address) => [`http://${address}`, transport(address)])));
+
+/** Status promises of an endpoint what every edge does. */
+const keptByAll = ([first, ...others]: NonNullable<MeshOptions["edges"]>): readonly string[] =>
+  (first?.hostPreserving ?? []).filter((address) => others.every((edge) => edge.hostPreserving?.includes(address)));
+
 /** The Workers as Miniflare takes them; what they are bound to is what wrangler.toml says, which a test holds them to. */
 export async function workersOf({
   control,
@@ -213,6 +220,7 @@ export async function workersOf({
             TRUST_DOMAIN: meshDomain,
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
+            HOST_PRESERVING: bindingsOf(keptByAll(edges)),
             ALLOW_RESERVED: "true",
           },
           kvNamespaces: { SNAPSHOTS: KV },
@@ -244,9 +252,7 @@ export async function workersOf({
         TRUSTED_PROXIES: "0",
         MAX_IN_FLIGHT: String(edge.maxInFlight ?? 2000),
         CLIENT_CERTIFICATES: "",
-        HOST_PRESERVING: JSON.stringify(
-          Object.fromEntries((edge.hostPreserving ?? []).map((address) => [`http://${address}`, transport(address)])),
-        ),
+        HOST_PRESERVING: bindingsOf(edge.hostPreserving ?? []),
       },
       kvNamespaces: { SNAPSHOTS: KV },
       durableObjects: objects(

@@ -26,14 +26,14 @@ export function statuses(facts: Facts, deployment: Deployment): ReadonlyMap<stri
   for (const item of all("GatewayClass")) put(item, gatewayClassStatus(item));
   for (const item of all("Gateway")) put(item, gatewayStatus(facts, deployment, routes, item));
   for (const item of all("ListenerSet")) put(item, listenerSetStatus(facts, deployment, routes, item));
-  for (const item of all("HTTPRoute")) put(item, httpRouteStatus(facts, problemsOf, item));
+  for (const item of all("HTTPRoute")) put(item, httpRouteStatus(facts, deployment, problemsOf, item));
   for (const kind of ["GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"] as const)
     for (const item of all(kind)) put(item, uncarriedRouteStatus(item, SCHEMAS[kind].uncarried ?? ""));
   for (const kind of POLICY_KINDS) for (const item of all(kind)) put(item, policyStatus(facts, item));
   for (const item of all("BackendTLSPolicy"))
     put(item, uncarriedPolicyStatus(item, SCHEMAS.BackendTLSPolicy.uncarried ?? ""));
   const routed = routedServices(facts);
-  for (const item of all("Service")) put(item, serviceStatus(facts, routed, item));
-  for (const item of all("Backend")) put(item, backendStatus(facts, item));
+  for (const item of all("Service")) put(item, serviceStatus(facts, deployment, routed, item));
+  for (const item of all("Backend")) put(item, backendStatus(facts, deployment, item));
   return found;
 }

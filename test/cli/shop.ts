@@ -91,7 +91,7 @@ function resourcesAnswer({ path }: Asked): Answer {
   const query = new URL(path, "http://control").searchParams;
   const fits = (key: string, value: string | undefined) => !query.has(key) || query.get(key) === value;
   const all = resources();
-  const found = statuses(compile(all).facts, { certificates: [], addresses: ["shop.example"] });
+  const found = statuses(compile(all).facts, { certificates: [], addresses: ["shop.example"], hostPreserving: [] });
   const items = all
     .filter(
       ({ kind, metadata: { namespace, name } }) =>

@@ -25,6 +25,8 @@ export type Bindings = {
   readonly CERTIFICATES?: string;
   /** Host names or IP addresses at which the edge answers, with commas between: what a Gateway's status shows. */
   readonly EDGE_ADDRESSES?: string;
+  /** As edges have it: JSON whose keys are the origins of endpoints that are reached by bindings. */
+  readonly HOST_PRESERVING?: string;
   /** `true` in a local mesh: resources may name loopback and link-local addresses. */
   readonly ALLOW_RESERVED?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */

@@ -28,7 +28,11 @@ function statusesOf(env: Env, { epoch, hash, resources }: Mesh): ReadonlyMap<str
   // The hash as well: a Config object that was lost counts epochs from 1 again.
   if (known?.epoch === epoch && known.hash === hash) return known.byKey;
   const { facts } = compile([BUILT_IN, ...resources.filter((resource) => keyOf(resource) !== keyOf(BUILT_IN))]);
-  const deployment = { certificates: listOf(env.CERTIFICATES), addresses: listOf(env.EDGE_ADDRESSES) };
+  const deployment = {
+    certificates: listOf(env.CERTIFICATES),
+    addresses: listOf(env.EDGE_ADDRESSES),
+    hostPreserving: Object.keys(JSON.parse(env.HOST_PRESERVING || "{}") as object),
+  };
   const byKey = statuses(facts, deployment);
   env.memory.statuses = { epoch, hash, byKey };
   return byKey;

@@ -2,11 +2,20 @@
 import { httpPorts } from "../backends.ts";
 import type { Facts } from "../compile.ts";
 import type { Item } from "../model.ts";
+import type { Backend } from "../../snapshot.ts";
 import { judge, type Judge } from "./condition.ts";
+import type { Deployment } from "./deployment.ts";
+import { hostHeader } from "./hosts.ts";
 
-export function backendStatus({ destinations }: Facts, item: Item<"Backend">) {
-  const endpoints = destinations.ofBackend(item).backend.endpoints.length;
-  return { conditions: conditions(judge(item), endpoints > 0), endpoints };
+export function backendStatus({ destinations }: Facts, deployment: Deployment, item: Item<"Backend">) {
+  const { backend } = destinations.ofBackend(item);
+  const endpoints = backend.endpoints.length;
+  return { conditions: conditions(judge(item), endpoints > 0), endpoints, ...hostStatus([backend], deployment) };
+}
+
+function hostStatus(backends: readonly Backend[], deployment: Deployment) {
+  const header = hostHeader(backends, deployment);
+  return header && { hostHeader: header };
 }
 
 /** Services that routes of their own answer for, so that they need no endpoints. */
@@ -19,14 +28,21 @@ export const routedServices = ({ parents }: Facts): ReadonlySet<Item<"Service">>
   );
 
 /** Endpoints by port: an EndpointSlice need not have all of them. */
-export function serviceStatus({ destinations }: Facts, routed: ReadonlySet<Item<"Service">>, item: Item<"Service">) {
-  const ports = httpPorts(item).map(({ port }) => ({
-    port,
-    endpoints: destinations.ofService(item, port).backend.endpoints.length,
-  }));
+export function serviceStatus(
+  { destinations }: Facts,
+  deployment: Deployment,
+  routed: ReadonlySet<Item<"Service">>,
+  item: Item<"Service">,
+) {
+  const backends = httpPorts(item).map(({ port }) => ({ port, backend: destinations.ofService(item, port).backend }));
+  const ports = backends.map(({ port, backend }) => ({ port, endpoints: backend.endpoints.length }));
   const fewest = Math.min(...ports.map(({ endpoints }) => endpoints));
   const answers = routed.has(item) || (ports.length > 0 && fewest > 0);
-  return { conditions: conditions(judge(item), answers), ports };
+  const seen = hostStatus(
+    backends.map(({ backend }) => backend),
+    deployment,
+  );
+  return { conditions: conditions(judge(item), answers), ports, ...seen };
 }
 
 const conditions = (say: Judge, answers: boolean) => [

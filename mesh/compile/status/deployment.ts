@@ -4,4 +4,6 @@ export type Deployment = {
   readonly certificates: readonly string[];
   /** Host names or IP addresses at which the edge answers. */
   readonly addresses: readonly string[];
+  /** Origins of endpoints that edges reach by a binding, which keeps the Host. */
+  readonly hostPreserving: readonly string[];
 };

@@ -8,17 +8,20 @@ import type { Facts } from "../compile.ts";
 import type { Item, Refusal } from "../model.ts";
 import type { Target } from "../policies.ts";
 import { type Condition, judge } from "./condition.ts";
+import type { Deployment } from "./deployment.ts";
+import { hostHeader } from "./hosts.ts";
 
 type Problems = ReadonlyMap<string, readonly Problem[]>;
 
-export function httpRouteStatus(facts: Facts, problems: Problems, route: Item<"HTTPRoute">) {
+export function httpRouteStatus(facts: Facts, deployment: Deployment, problems: Problems, route: Item<"HTTPRoute">) {
   const say = judge(route);
+  const unseen = unseenHosts(facts, deployment, route);
   return {
     parents: (facts.parents.get(route) ?? []).flatMap((fact) => {
       if (fact.kind === "foreign") return [];
       const accepted =
         fact.kind === "attached"
-          ? say("Accepted", true, "Accepted")
+          ? say("Accepted", true, "Accepted", unseen)
           : say("Accepted", false, fact.refusal.reason, fact.refusal.message);
       const unresolved = unresolvedRefs(facts, route, throughOf(route, fact.parent));
       const resolved = unresolved[0]
@@ -82,6 +85,24 @@ function unresolvedRefs({ destinations }: Facts, route: Item<"HTTPRoute">, throu
       return "reason" in found ? [found] : [];
     });
   });
+}
+
+/** Where a rewritten hostname does not come to be the Host that endpoints see. */
+function unseenHosts({ destinations }: Facts, deployment: Deployment, route: Item<"HTTPRoute">): string {
+  const said = route.spec.rules.flatMap(({ filters, backendRefs }, rule) =>
+    backendRefs.flatMap((ref, index) => {
+      if (![...filters, ...ref.filters].some((one) => one.type === "URLRewrite" && one.urlRewrite.hostname)) return [];
+      const at = `spec.rules[${rule}].backendRefs[${index}]`;
+      const found = destinations.refer(route, ref, at, []);
+      if ("reason" in found) return [];
+      const { backend } =
+        found.kind === "Backend" ? destinations.ofBackend(found.item) : destinations.ofService(found.item, found.port);
+      return hostHeader([backend], deployment)?.seen === "Request" || backend.endpoints.length === 0
+        ? []
+        : [`${at}: the rewritten hostname is in X-Forwarded-Host alone: fetch takes Host from the endpoint's URL`];
+    }),
+  );
+  return said.join("; ");
 }
 
 /** What compile could not carry of the route's rules: the same that it warned of, references apart. */

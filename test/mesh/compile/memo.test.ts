@@ -36,7 +36,7 @@ async function seenOf(mesh: readonly Resource[], identity?: MeshIdentity, before
 
 const shown = ({ compiled: { problems, facts }, encoded: { manifest, shards } }: Seen) => ({
   problems,
-  statuses: [...statuses(facts, { certificates: [], addresses: [] })],
+  statuses: [...statuses(facts, { certificates: [], addresses: [], hostPreserving: [] })],
   manifest: Buffer.from(manifest).toString("latin1"),
   shards: [...shards].map(([hash, bytes]) => [hash, Buffer.from(bytes).toString("latin1")]),
 });

@@ -4,6 +4,7 @@ import { compile } from "../../../mesh/compile/compile.ts";
 import { type Status, statuses } from "../../../mesh/compile/status.ts";
 import {
   backend,
+  backendOf,
   compiled,
   front,
   gateway,
@@ -22,7 +23,11 @@ import {
 type Condition = { type: string; status: string; reason: string; message: string; observedGeneration: number };
 type Conditions = { conditions: Condition[] };
 
-const DEPLOYMENT = { certificates: ["default/held", "vault/held"], addresses: ["edge.example", "192.0.2.1"] };
+const DEPLOYMENT = {
+  certificates: ["default/held", "vault/held"],
+  addresses: ["edge.example", "192.0.2.1"],
+  hostPreserving: ["http://kept"],
+};
 
 const all = (...sources: object[]) => statuses(compiled(...sources).facts, DEPLOYMENT);
 
@@ -499,6 +504,43 @@ describe("a policy", () => {
 });
 
 describe("what answers", () => {
+  const endpoints = (...all: object[]) => backendOf("b", { endpoints: all });
+  const [kept, bound, other] = [{ url: "http://kept/x" }, { binding: "SERVICE_CART" }, { url: "http://other" }];
+
+  it.each<[string, object, string, RegExp]>([
+    ["by bindings", endpoints(kept, bound), "Request", /keep the Host/],
+    ["by URL", endpoints(other), "Endpoint", /X-Forwarded-Host and Forwarded/],
+    ["by both", endpoints(kept, other), "Mixed", /the URL of http:..other;/],
+  ])("says which Host endpoints see that are reached %s", (_, given, seen, message) => {
+    const { hostHeader } = statusOf<{ hostHeader?: { seen: string; message: string } }>("Backend/default/b", given);
+    expect(hostHeader?.seen).toBe(seen);
+    expect(hostHeader?.message).toMatch(message);
+  });
+
+  it("says nothing of a Host where no endpoint sees one", () =>
+    expect(statusOf("Backend/default/b", endpoints({ ...other, weight: 0 }))).not.toHaveProperty("hostHeader"));
+
+  it.each<[string, object, RegExp]>([
+    [
+      "which do not see it",
+      other,
+      /^spec.rules.0..backendRefs.0.: the rewritten hostname is in X-Forwarded-Host alone/,
+    ],
+    ["which see it", kept, /^$/],
+  ])("says of a route that rewrites the hostname for endpoints %s", (_, endpoint, message) => {
+    const filters = [{ type: "URLRewrite", urlRewrite: { hostname: "inner.example" } }];
+    const rules = [{ filters, backendRefs: [to("b")] }];
+    const { parents } = statusOf<RouteStatus>(
+      "HTTPRoute/default/r",
+      front(),
+      endpoints(endpoint),
+      route("r", { parentRefs: [{ name: "front" }], rules }),
+    );
+    const [accepted] = parents[0]?.conditions ?? [];
+    expect(accepted).toMatchObject({ type: "Accepted", status: "True" });
+    expect(accepted?.message).toMatch(message);
+  });
+
   it("counts the endpoints of a Backend", () =>
     expect(statusOf("Backend/default/b", backend("b"))).toMatchObject({
       endpoints: 1,
