@@ -51,7 +51,7 @@ it("has all that it acknowledged after an eviction, stored or not", async () => 
   await evictDurableObject(collector);
   const { series, accounts } = await read(collector).totals();
   expect(accounts.reported).toBe(12);
-  expect(series[0]?.[1]).toEqual([12, 48, 12, 0, 0, 2400, 0, [32, 12]]);
+  expect(series[0]?.[1]).toEqual([12, 48, 12, 0, 0, 2400, 0, [32, 12], 0]);
 });
 
 it("adds its journal up when the alarm comes", async () => {
@@ -75,7 +75,7 @@ it("answers a stretch of time by the second, from storage as from memory", async
   await collector.flush(flush({ seq: 2 }));
   const range = await read(collector).range(second - 60, second + 60);
   expect(range.slotSeconds).toBe(1);
-  expect(range.cells).toEqual([[second, 0, 6, 24, 6, 0, 0, 1200, 0, [32, 6]]]);
+  expect(range.cells).toEqual([[second, 0, 6, 24, 6, 0, 0, 1200, 0, [32, 6], 0]]);
   expect((await read(collector).range(second + 1, second + 60)).cells).toEqual([]);
 });
 
