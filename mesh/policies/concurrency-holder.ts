@@ -39,6 +39,8 @@ const IDLE_MS = 5000;
 const GATHER_MS = 100;
 const MAX_BACKOFF_MS = 4000;
 const FIRST_BACKOFF_MS = 250;
+/** A call that is cut off is over this much later than it should be, at most: its clock counts from before it was sent, and in whole milliseconds. */
+const CUT_OFF_MS = 100;
 /** Taken for the number of isolates as long as no reply has told. */
 const UNTOLD_PEERS = 10;
 /** Of the limit, what the isolates together take while they cannot ask: some of them were never counted. */
@@ -165,7 +167,7 @@ function start(holder: PermitHolder, call: number, end: number, inUse: number, n
 /** Without those that must be over, though nobody said so. */
 function underWay({ calls }: PermitHolder, now: number): number {
   for (const [call, end] of calls) {
-    if (now < end) break;
+    if (now < end + CUT_OFF_MS) break;
     calls.delete(call);
   }
   return calls.size;

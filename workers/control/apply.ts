@@ -75,7 +75,7 @@ async function change(
     if (wanted !== undefined && wanted !== base) throw new Refusal("epoch-mismatch", { epoch: base });
 
     const plan = propose(resources);
-    const next = await compiled(plan.resources, known.identity);
+    const next = await compiled(env, plan.resources, known.identity);
     const refused = env.ALLOW_RESERVED === "true" ? [] : reservedAddresses(plan.resources);
     const all = [...next.problems, ...refused];
     const found = plan.concerning?.(all) ?? all;
@@ -114,7 +114,7 @@ async function change(
       });
       if (committed.ok) {
         const now = { epoch: committed.epoch, hash: next.hash };
-        keep({ ...now, resources: plan.resources });
+        keep(env, { ...now, resources: plan.resources });
         const warnings = await announce(env, now);
         return answer({ ...now, changed, results, problems: [...problems, ...warnings] });
       }

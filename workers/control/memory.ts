@@ -1,12 +1,23 @@
 import type { StoredToken } from "../../durable-objects/config.ts";
 import type { Status } from "../../mesh/compile/status.ts";
+import type { Pointer } from "../../mesh/api.ts";
+import type { Memo } from "../../mesh/compile/memo.ts";
+import type { Encoded } from "../../mesh/published.ts";
+import type { Resource } from "../../mesh/resources/resource.ts";
 import type { MeshIdentity } from "../../mesh/identity.ts";
 
 /** What snapshots are to say of identities. It changes seldom, and every apply needs it. */
 export type IdentityView = { readonly version: string; readonly identity: MeshIdentity | undefined };
 
+/** Resources of it that stay stay the same objects, by which compile knows them. */
+export type Mesh = Pointer & { readonly resources: readonly Resource[] };
+
 /** What one isolate of control remembers between requests: plain data, lost with the isolate. */
 export type Memory = {
+  /** What was applied, if it is not too large to be kept. */
+  mesh: Mesh | undefined;
+  /** Of one change after another, each takes over what the one before compiled. */
+  compiled: { readonly memo: Memo; readonly published: Encoded } | undefined;
   /** All API tokens, and when they were asked for, in milliseconds since 1970. */
   tokens: { readonly at: number; readonly list: readonly StoredToken[] } | undefined;
   /** The last one that was seen: to be used only if `isNewest` says so before anything comes of it. */
@@ -18,6 +29,8 @@ export type Memory = {
 };
 
 export const newMemory = (): Memory => ({
+  mesh: undefined,
+  compiled: undefined,
   tokens: undefined,
   identity: { version: "", identity: undefined },
   statuses: undefined,

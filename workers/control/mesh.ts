@@ -1,28 +1,24 @@
 /** What was applied: read from the Config object, and kept by the isolate, which then asks for no more than what was changed since. */
-import type { Pointer } from "../../mesh/api.ts";
 import { canonicalJson } from "../../mesh/canonical.ts";
 import { compareText } from "../../mesh/problem.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import { config, type Env } from "./env.ts";
-
-export type Mesh = Pointer & { readonly resources: readonly Resource[] };
+import type { Mesh } from "./memory.ts";
 
 /** An isolate has 128 MB. A mesh that is kept, with what was compiled of it, takes some eight times its bytes, and a new one as much beside it. */
 export const MAX_KEPT_BYTES = 5_000_000;
 
-/** Plain data, which requests of one isolate may share. Resources of it that stay stay the same objects, by which compile knows them. */
-let known: Mesh | undefined;
-
 export async function meshInForce(env: Env): Promise<Mesh> {
+  const { mesh: known } = env.memory;
   const mesh = (known && (await goneOn(env, known))) ?? (await meshAt(env));
   if (!mesh) throw new Error("the Config object has no epoch in force");
-  keep(mesh);
+  keep(env, mesh);
   return mesh;
 }
 
 /** For the next change, which finds these very objects. */
-export function keep(mesh: Mesh): void {
-  known = bytesOf(mesh.resources) <= MAX_KEPT_BYTES ? mesh : undefined;
+export function keep({ memory }: Env, mesh: Mesh): void {
+  memory.mesh = bytesOf(mesh.resources) <= MAX_KEPT_BYTES ? mesh : undefined;
 }
 
 /** What was applied up to `epoch`, by default the one in force; undefined for an epoch that never was. */

@@ -163,7 +163,7 @@ export async function recompiled(env: Env): Promise<{ readonly head: Pointer; re
   const { epoch, hash, resources } = await meshInForce(env);
   // After the mesh: what is compiled on an epoch is never older than that epoch.
   const { identity } = await identityView(env);
-  return { head: { epoch, hash }, compiled: await compiled(resources, identity) };
+  return { head: { epoch, hash }, compiled: await compiled(env, resources, identity) };
 }
 
 /**

@@ -2,10 +2,9 @@
 import type { MeshIdentity } from "../../mesh/identity.ts";
 import type { Pointer } from "../../mesh/api.ts";
 import { compile } from "../../mesh/compile/compile.ts";
-import type { Memo } from "../../mesh/compile/memo.ts";
 import { readManifest } from "../../mesh/manifest.ts";
 import type { Problem } from "../../mesh/problem.ts";
-import { type Encoded, encode, type Published } from "../../mesh/published.ts";
+import { encode, type Published } from "../../mesh/published.ts";
 import { type Resource, titleOf } from "../../mesh/resources/resource.ts";
 import { MAX_SHARD_BYTES, MAX_SNAPSHOT_BYTES, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
 import type { Env } from "./env.ts";
@@ -24,15 +23,16 @@ export type Compiled = {
   readonly problems: readonly Problem[];
 };
 
-/** Plain data, which requests of one isolate may share: of one change after another, each takes over what the one before compiled. */
-let last: { readonly memo: Memo; readonly published: Encoded } | undefined;
-
 /** Compiles the whole mesh. A problem of severity error means that it must not be committed. */
-export async function compiled(resources: readonly Resource[], identity: MeshIdentity | undefined): Promise<Compiled> {
-  const before = last;
+export async function compiled(
+  { memory }: Env,
+  resources: readonly Resource[],
+  identity: MeshIdentity | undefined,
+): Promise<Compiled> {
+  const { compiled: before } = memory;
   const { snapshot, problems, memo } = compile(resources, identity, before?.memo);
   const published = await encode(snapshot, sha256, before?.published);
-  last = bytesOf(resources) <= MAX_KEPT_BYTES ? { memo, published } : undefined;
+  memory.compiled = bytesOf(resources) <= MAX_KEPT_BYTES ? { memo, published } : undefined;
   return {
     published,
     hash: await sha256(published.manifest),

@@ -4,7 +4,7 @@ import { type Status, statuses } from "../../mesh/compile/status.ts";
 import { BUILT_IN } from "../../mesh/resources/gateway-class.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
 import type { Env } from "./env.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Mesh } from "./memory.ts";
 
 /**
  * The epoch's resources, each with its status. The built-in GatewayClass is there when it is asked for by its kind: a listing

@@ -234,6 +234,18 @@ describe("once the open time has passed", () => {
     expect(reports.map(({ seq }) => seq)).toEqual([reports[0]!.seq, reports[0]!.seq]);
   });
 
+  it("a permit is brought back until that is heard, and then no more", async () => {
+    onProbe = async () => half(true);
+    onReport = never;
+    await send(answering(200));
+    await vi.advanceTimersByTimeAsync(5000);
+    const before = reports.length;
+    expect(before).toBeGreaterThan(3);
+    onReport = async () => ({ kind: "closed", version: 9, epoch: 3 });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(reports).toHaveLength(before + 1);
+  });
+
   it("one that is not granted is refused, and nobody asks again until told", async () => {
     onProbe = async () => half(false);
     expect(await send(answering(200))).toBe("breaker-open");

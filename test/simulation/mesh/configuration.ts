@@ -88,6 +88,7 @@ metadata: { name: pay, namespace: shop }
 spec:
   targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: pay }]
   mode: Required
+  executionTimeout: 3s
 ---
 apiVersion: mesh.selvedge.dev/v1alpha1
 kind: AuthorizationPolicy

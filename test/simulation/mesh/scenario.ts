@@ -37,57 +37,110 @@ export type Scenario = {
   readonly plan: readonly Planned[];
 };
 
-const OBJECTS = ["BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY", "CONFIG", "FLEET", "COLLECTOR"] as const;
-const ILLNESSES: readonly Illness[] = ["dead", "slow", "failing", "lossy", "flapping", "hanging"];
+/** What a run is about: the services that have the traffic, and the faults that are theirs. */
+type Focus = {
+  readonly load: Partial<Record<Service, readonly [least: number, most: number]>>;
+  readonly ill: readonly Service[];
+  readonly illnesses: readonly Illness[];
+  readonly objects: readonly string[];
+};
+
+const FOCUSES: readonly Focus[] = [
+  {
+    load: { catalog: [6, 14] },
+    ill: ["catalog"],
+    illnesses: ["dead", "failing", "hanging", "flapping", "slow"],
+    objects: ["BREAKER"],
+  },
+  { load: { limited: [6, 25] }, ill: ["limited"], illnesses: ["slow", "dead"], objects: ["RATE_LIMIT"] },
+  {
+    load: { pay: [3, 8], plain: [2, 5] },
+    ill: ["pay", "plain"],
+    illnesses: ["lossy", "hanging", "dead", "slow", "failing"],
+    objects: ["IDEMPOTENCY"],
+  },
+  { load: { permits: [8, 20] }, ill: ["permits"], illnesses: ["slow", "hanging"], objects: ["CONCURRENCY"] },
+  {
+    load: { front: [2, 5], leaf: [1, 3] },
+    ill: ["leaf", "front"],
+    illnesses: ["dead", "failing", "lossy", "slow"],
+    objects: [],
+  },
+  {
+    load: {
+      catalog: [1, 4],
+      limited: [1, 4],
+      pay: [1, 2],
+      plain: [1, 2],
+      permits: [1, 3],
+      front: [1, 2],
+      leaf: [1, 2],
+    },
+    ill: Object.keys(SERVICES) as Service[],
+    illnesses: ["dead", "slow", "failing", "lossy", "flapping", "hanging"],
+    objects: ["CONFIG", "FLEET", "COLLECTOR", "BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY"],
+  },
+];
 
 /** Each seed has an emphasis of its own: a run in which everything breaks shows less than one in which a little does. */
 export function scenarioOf(seed: number, stormMs: number): Scenario {
   const random = seeded(seed ^ 0x5ce9a210);
   const between = (least: number, most: number): number => least + random() * (most - least);
   const among = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
+  const focus = FOCUSES[seed % FOCUSES.length]!;
   const load = {} as Record<Service, number>;
   for (const service of Object.keys(SERVICES) as Service[])
-    load[service] = random() < 0.7 ? between(0.1, 0.4) : between(0.5, 2.5);
-  if (random() < 0.4) load.limited = between(5, 25);
-  const makes: (() => Fault)[] = [
-    () => ({ kind: "kill", edge: Math.floor(random() * 64) }),
-    () => ({ kind: "freeze", edge: Math.floor(random() * 64), ms: between(50, 15_000) }),
-    () => ({ kind: "reset objects", of: among(OBJECTS), ms: 0 }),
-    () => ({ kind: "supersede objects", of: among(OBJECTS), ms: between(500, 5000) }),
-    () => ({ kind: "objects", state: among(["unreachable", "overloaded"] as const), ms: between(200, 10_000) }),
+    load[service] = between(...(focus.load[service] ?? ([0.05, 0.3] as const)));
+  const someEdge = (): number => Math.floor(random() * 64);
+  const ill = (whole: boolean): Fault => {
+    const service = among(focus.ill);
+    const endpoint = `${service}/${whole ? "*" : Math.floor(random() * SERVICES[service])}`;
+    return { kind: "ill", endpoint, illness: among(focus.illnesses), ms: between(500, 6000) };
+  };
+  const object = (): string => among(focus.objects.length > 0 ? focus.objects : ["COLLECTOR"]);
+  const ofProcesses: readonly (() => Fault)[] = [
+    () => ({ kind: "kill", edge: someEdge() }),
+    () => ({ kind: "freeze", edge: someEdge(), ms: between(50, 9000) }),
+    () => ({ kind: "reset objects", of: object(), ms: 0 }),
+    () => ({ kind: "supersede objects", of: object(), ms: between(500, 5000) }),
+  ];
+  const makes: readonly (() => Fault)[] = [
+    ...ofProcesses,
+    () => ({ kind: "objects", state: among(["unreachable", "overloaded"] as const), ms: between(200, 6000) }),
     () => ({
       kind: "network",
       loss: random() < 0.5 ? between(0, 0.3) : 0,
       duplicates: random() < 0.5 ? between(0, 0.5) : 0,
-      slowMs: random() < 0.5 ? between(0, 1000) : 0,
-      ms: between(1000, 15_000),
+      slowMs: random() < 0.5 ? between(0, 500) : 0,
+      ms: between(1000, 9000),
     }),
-    () => ({ kind: "kv", state: among(["down", "losing writes", "corrupt"] as const), ms: between(500, 10_000) }),
-    () => ({ kind: "kv lag", lagMs: between(1000, 90_000), ms: between(5000, 30_000) }),
+    () => ({ kind: "kv", state: among(["down", "losing writes", "corrupt"] as const), ms: between(500, 8000) }),
+    () => ({ kind: "kv lag", lagMs: between(1000, 90_000), ms: between(5000, 15_000) }),
     () => ({ kind: "cold caches" }),
     () => ({ kind: "restart control" }),
-    () => {
-      const service = among(Object.keys(SERVICES) as Service[]);
-      const endpoint = `${service}/${Math.floor(random() * SERVICES[service])}`;
-      return { kind: "ill", endpoint, illness: among(ILLNESSES), ms: between(500, 12_000) };
-    },
-    () => {
-      // The whole service.
-      const service = among(["catalog", "leaf", "pay"] as const);
-      return { kind: "ill", endpoint: `${service}/*`, illness: among(ILLNESSES), ms: between(2000, 12_000) };
-    },
     () => ({ kind: "apply" }),
+    () => ill(false),
+    () => ill(true),
+    () => ill(true),
   ];
-  const chosen = makes.filter(() => random() < 0.45);
-  const plan: Planned[] = [{ at: between(2000, stormMs * 0.8), fault: { kind: "apply" } }];
-  const count = chosen.length === 0 ? 0 : Math.floor(between(1, 3) * (stormMs / 5000));
-  for (let n = 0; n < count; n++) plan.push({ at: between(1000, stormMs), fault: among(chosen)() });
+  const plan: Planned[] = [];
+  const at = (least: number, most: number, fault: Fault): void =>
+    void plan.push({ at: between(least, most) * stormMs, fault });
+  // What the run is about happens to it in any case, early enough to be over before the storm is.
+  if (random() < 0.9) {
+    at(0.05, 0.2, ill(true));
+    at(0.3, 0.7, ill(random() < 0.7));
+    for (let n = Math.floor(between(0, 4)); n > 0; n--) at(0.1, 0.9, among(ofProcesses)());
+  }
+  const chosen = makes.filter(() => random() < 0.4);
+  const extras = chosen.length === 0 ? 0 : Math.floor(between(0, 4) * (stormMs / 12_000));
+  for (let n = 0; n < extras; n++) at(0.05, 1, among(chosen)());
   return {
     seed,
-    edges: random() < 0.8 ? 2 + Math.floor(random() * 3) : 5 + Math.floor(random() * 12),
+    edges: 2 + Math.floor(random() * random() * 14),
     unsteadiness: random() < 0.5 ? 0 : random(),
     load,
-    patienceMs: random() < 0.3 ? between(100, 2000) : 10_000,
+    patienceMs: random() < 0.25 ? between(100, 2000) : 10_000,
     stormMs,
     calmMs: 42_000,
     plan: plan.toSorted((a, b) => a.at - b.at),

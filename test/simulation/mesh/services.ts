@@ -65,6 +65,7 @@ export class Services {
       const end = (settle: () => void): void => {
         if (over) return;
         over = true;
+        world.say(`${sent.endpoint} is done with ${headers.get("x-request")}`);
         this.#watch.over(sent);
         settle();
       };

@@ -121,7 +121,11 @@ class Simulation {
     this.caches = new Caches(world);
     this.#invariants = invariants(unsteadiness);
     this.#objects = new Objects(world, this.#weather, CLASSES, unsteadiness);
-    this.#objects.onReply = (heard) => this.#see({ kind: "heard", heard, by: world.task! });
+    this.#objects.onReply = (heard) => {
+      const { object, method, reply } = heard;
+      world.say(`${world.task!.process.name} hears of ${object}.${method}: ${JSON.stringify(reply)?.slice(0, 200)}`);
+      this.#see({ kind: "heard", heard, by: world.task! });
+    };
     this.#kv = new Kv(world, this.#weather);
     this.services = new Services(world, this.#weather, behaviours, {
       sent: (sent) => this.#see({ kind: "sent", sent }),
@@ -235,11 +239,14 @@ class Simulation {
     const random = world.random(`traffic ${service}`);
     const next = (): void => {
       const calm = world.now > this.#calmAt && !this.#isCalm();
-      world.time.after((exponential(random) * 1000) / (this.#scenario.load[service] * (calm ? 0.3 : 1)), () => {
-        if (world.now > until) return;
-        this.#ask(service, random);
-        next();
-      });
+      world.time.after(
+        (exponential(random) * 1000) / (this.#scenario.load[service] * (calm ? 0.1 : this.#isCalm() ? 0.3 : 1)),
+        () => {
+          if (world.now > until) return;
+          this.#ask(service, random);
+          next();
+        },
+      );
     };
     next();
   }
@@ -251,7 +258,7 @@ class Simulation {
     // Some requests are repeated by their callers, with the key that they had.
     const key =
       service === "pay"
-        ? `"${Math.floor(random() * 4) === 0 ? `k${Math.floor(this.#requests / 20)}` : id}"`
+        ? `"${Math.floor(random() * 3) === 0 ? `k${Math.floor(this.#requests / 60)}` : id}"`
         : undefined;
     const hostile = service === "catalog" && random() < 0.2;
     const path = hostile ? SPELLINGS[Math.floor(random() * SPELLINGS.length)]! : `/${service}/x`;
@@ -395,9 +402,19 @@ class Simulation {
 const behaviours: Readonly<Record<string, Behaviour>> = Object.fromEntries(
   (Object.keys(SERVICES) as Service[]).map((service): [string, Behaviour] => [
     service,
-    service === "front" ? front : async () => new Response("done", { headers: { "selvedge-cause": "forged" } }),
+    service === "front"
+      ? front
+      : service === "permits"
+        ? slowly
+        : async () => new Response("done", { headers: { "selvedge-cause": "forged" } }),
   ]),
 );
+
+/** Long enough for several calls to meet. */
+async function slowly(): Promise<Response> {
+  await scheduler.wait(100 + 500 * Math.random());
+  return new Response("done");
+}
 
 /** Calls `leaf` for each request, and is no better than that. */
 async function front({ headers }: { readonly headers: Headers }, outgoing: Outgoing): Promise<Response> {

@@ -239,7 +239,10 @@ async function sendProbe(
   }
 }
 
-/** Twice if need be: a permit that does not come back keeps the whole fleet waiting for it to lapse. */
+/** Before each time that it is said that a probe is over, in milliseconds: the object may be moving, or an old instance stands in its way. */
+const BRING_BACK_MS = [0, 0, 250, 500, 1000, 2000, 4000, 8000];
+
+/** Again and again if need be: a permit that does not come back keeps the whole fleet waiting for it to lapse. */
 async function bringBack(
   call: Call,
   circuit: Circuit,
@@ -248,16 +251,15 @@ async function bringBack(
   began: number,
 ): Promise<void> {
   const { memory, now } = call.outside;
-  const at = now();
-  const message = {
-    seq: ++memory.seq,
-    ...counts(settled.outcome),
-    ageMs: at - began,
-    settled,
-    ...openBy(circuit, policy, at),
-  };
-  const reply = (await tell(call, policy, message)) ?? (await tell(call, policy, message));
-  if (reply) adopt(circuit, reply, now());
+  // One number for all of them: what is heard twice counts once.
+  const seq = ++memory.seq;
+  for (const waitMs of BRING_BACK_MS) {
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const at = now();
+    const age = { ageMs: at - began, ...openBy(circuit, policy, at) };
+    const reply = await tell(call, policy, { seq, ...counts(settled.outcome), settled, ...age });
+    if (reply) return adopt(circuit, reply, now());
+  }
 }
 
 /** One report and its reply; undefined when the object fails or is late. */
