@@ -60,8 +60,10 @@ const MOST_CALLERS = 500;
 
 /** Notes a word, and opens a closed circuit when its callers agree. A word that comes twice, or was overtaken, changes nothing. */
 export function hear(circuit: FleetCircuit, word: Word, policy: BreakerPolicy, now: number): FleetCircuit {
-  const known = circuit.callers[word.source];
-  if (known && word.seq <= known.seq) return circuit;
+  const last = circuit.callers[word.source];
+  if (last && word.seq <= last.seq) return circuit;
+  // Whoever was not heard of for long begins anew, as one whom a newcomer took the place of.
+  const known = last && now < last.until ? last : undefined;
   const breaker = count(circuit.breaker, word, policy, now);
   const isBad = breaker !== circuit.breaker && (word.failed > 0 || (word.slow ?? 0) > 0);
   const badAt = isBad ? now : known?.badAt;
@@ -77,7 +79,7 @@ export function hear(circuit: FleetCircuit, word: Word, policy: BreakerPolicy, n
   };
   const heard: FleetCircuit = {
     breaker,
-    callers: { ...(known ? circuit.callers : room(circuit.callers, now)), [word.source]: caller },
+    callers: { ...(last ? circuit.callers : room(circuit.callers, now)), [word.source]: caller },
     holdUntil: Math.max(circuit.holdUntil, now + Math.min(word.holdMs ?? 0, LONGEST_HOLD_MS)),
   };
   return isBad && agree(heard, policy, now) ? { ...heard, breaker: trip(breaker, policy, now) } : heard;

@@ -204,7 +204,7 @@ it("keeps its invariant whatever its callers say, and in whatever order", () => 
             seq: mine,
             until: now + (openMs ?? 0) + SEEN_MS,
             open: openMs !== undefined,
-            badAt: counts ? now : (known?.badAt ?? -1),
+            badAt: counts ? now : known && now < known.until ? known.badAt : -1,
           });
 
         const present = [...book.values()].filter(({ until }) => now < until);
