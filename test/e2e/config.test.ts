@@ -38,9 +38,12 @@ it("shifts live traffic at every edge within two seconds of an apply", async () 
   expect(lastOld.map((at) => at > 0 && at - applied < 2000)).toEqual([true, true]);
 });
 
+/** `SECONDS=60` for a long run. */
+const SECONDS = Number(process.env.SECONDS ?? 12);
+
 it(
-  "takes ten applies a second for a minute under load with no failed request and no mixed epoch",
-  { timeout: 120_000 },
+  "takes ten applies a second under load with no failed request and no mixed epoch",
+  { timeout: SECONDS * 2000 + 10_000 },
   async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const bad: unknown[] = [];
@@ -58,7 +61,7 @@ it(
     });
     const epochs = new Set<number>();
     const start = performance.now();
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < SECONDS * 10; i++) {
       const { epoch, changed } = await mesh.control.apply(stamped(i));
       expect(changed).toBe(true);
       epochs.add(epoch);
@@ -69,7 +72,7 @@ it(
     await Promise.all(load);
     agent.destroy();
     expect(bad).toEqual([]);
-    expect([epochs.size, requests > 1000, took < 90_000]).toEqual([600, true, true]);
+    expect([epochs.size, requests > 20 * SECONDS, took < 1500 * SECONDS]).toEqual([SECONDS * 10, true, true]);
   },
 );
 
