@@ -1,10 +1,10 @@
 /** The page: who is signed in, which view is shown, and what keys do. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { EdgesResponse, ResourcesResponse } from "../mesh/api.ts";
+import type { EdgesResponse, ResourcesResponse, SessionResponse } from "../mesh/api.ts";
 import { ask, useLive } from "./api.ts";
 import { RANGES, rangeNamed } from "./model.ts";
-import { altered, go, hrefOf, usePlace, VIEWS } from "./place.ts";
+import { altered, go, here, hrefOf, type Place, usePlace, VIEWS } from "./place.ts";
 import { SignIn } from "./sign-in.tsx";
 import { Configuration } from "./views/configuration.tsx";
 import { Edges } from "./views/edges.tsx";
@@ -23,12 +23,19 @@ const TITLES = {
 const HELP = "1–5 views · p pause · t theme · [ ] time range · / find";
 
 function App() {
-  const [signedIn, setSignedIn] = useState(true);
+  /** Undefined until control has said so. */
+  const [signedIn, setSignedIn] = useState<boolean>();
   useEffect(() => {
+    // Without an answer the views say better what is the matter than an empty page does.
+    ask<SessionResponse>("GET", "/v1/session").then(
+      ({ open }) => setSignedIn(open),
+      () => setSignedIn(true),
+    );
     const out = (): void => setSignedIn(false);
     addEventListener("signed-out", out);
     return () => removeEventListener("signed-out", out);
   }, []);
+  if (signedIn === undefined) return null;
   return signedIn ? <Dashboard /> : <SignIn done={() => setSignedIn(true)} />;
 }
 
@@ -51,20 +58,21 @@ function Dashboard() {
   }, [inForce.data]);
   const shown = { place, range, paused, edges, resources: resources?.items };
 
-  const pauseHref = altered(place, { paused: paused ? undefined : "1" });
-  const onward = (by: number): void => {
-    const next = RANGES[RANGES.indexOf(range) + by];
-    if (next) go(altered(place, { range: next.name }));
+  const pauseHref = (at: Place): string => altered(at, { paused: at.query["paused"] ? undefined : "1" });
+  const onward = (at: Place, by: number): void => {
+    const next = RANGES[RANGES.indexOf(rangeNamed(at.query["range"])) + by];
+    if (next) go(altered(at, { range: next.name }));
   };
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (event.target instanceof HTMLInputElement || event.metaKey || event.ctrlKey || event.altKey) return;
+      const at = here();
       const view = VIEWS[Number(event.key) - 1];
-      if (view) go(hrefOf(view, {}, place));
-      else if (event.key === "p") go(pauseHref);
+      if (view) go(hrefOf(view, {}, at));
+      else if (event.key === "p") go(pauseHref(at));
       else if (event.key === "t") turn();
-      else if (event.key === "[") onward(-1);
-      else if (event.key === "]") onward(1);
+      else if (event.key === "[") onward(at, -1);
+      else if (event.key === "]") onward(at, 1);
       else if (event.key === "/") document.querySelector<HTMLInputElement>(".filter")?.focus();
       else return;
       event.preventDefault();
@@ -114,7 +122,7 @@ function Dashboard() {
               </a>
             ))}
           </div>
-          <a class="button" href={pauseHref}>
+          <a class="button" href={pauseHref(place)}>
             {paused ? "Resume" : "Pause"}
           </a>
           <button type="button" onClick={turn}>

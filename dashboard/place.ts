@@ -12,6 +12,9 @@ function placeOf(hash: string): Place {
   return { view, query: Object.fromEntries(new URLSearchParams(search)) };
 }
 
+/** Where one is by now: what was drawn last may be older than the key that is pressed. */
+export const here = (): Place => placeOf(location.hash);
+
 /** Range and pause stay from view to view; empty values go. */
 export function hrefOf(view: View, query: Readonly<Record<string, string | undefined>>, from?: Place): string {
   const kept = from ? { range: from.query["range"], paused: from.query["paused"] } : {};

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { EdgesResponse } from "../mesh/api.ts";
 import type { Resource } from "../mesh/resources/resource.ts";
 import type { Health, Range } from "./model.ts";
-import { altered, goQuietly, type Place } from "./place.ts";
+import { altered, goQuietly, here, type Place } from "./place.ts";
 
 /** What views are given. */
 export type Shown = {
@@ -151,6 +151,6 @@ export const Filter = ({ place, label }: { place: Place; label: string }) => (
     placeholder={`${label}  ( / )`}
     aria-label={label}
     value={place.query["find"] ?? ""}
-    onInput={(event) => goQuietly(altered(place, { find: event.currentTarget.value, page: undefined }))}
+    onInput={(event) => goQuietly(altered(here(), { find: event.currentTarget.value, page: undefined }))}
   />
 );

@@ -194,6 +194,9 @@ export type MetricsResponse = {
   readonly missing: number;
 };
 
+/** `GET /v1/session` */
+export type SessionResponse = { readonly open: boolean };
+
 /** `GET /v1/check` */
 export type CheckResponse = { readonly checks: readonly Check[] };
 export type Check = {

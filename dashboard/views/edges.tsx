@@ -2,8 +2,12 @@
 import type { EdgeStatus } from "../../mesh/api.ts";
 import { standingOf } from "../../mesh/fleet.ts";
 import { ago, plural } from "../format.ts";
-import { Card, Empty, Filter, Head, Pill, type Shown, Table } from "../shell.tsx";
+import { Card, type Column, Empty, Filter, Head, Pill, type Shown, Table } from "../shell.tsx";
 
+const REFUSED: Column<EdgeStatus> = {
+  title: "Refused",
+  cell: ({ nack }) => (nack ? `epoch ${nack.epoch}: ${nack.reason}` : ""),
+};
 const TONES = { synced: "good", stale: "warn", refused: "bad" } as const;
 
 export function Edges({ place, edges }: Shown) {
@@ -24,10 +28,14 @@ export function Edges({ place, edges }: Shown) {
           keyOf={({ id }) => id}
           place={place}
           empty={
-            <Empty command="selvedge proxy-status">
-              No edge has reported in within the last minute: edges do when they have traffic. Send a request through
-              one.
-            </Empty>
+            find ? (
+              <Empty>No edge has “{find}” in its name.</Empty>
+            ) : (
+              <Empty command="curl http://127.0.0.1:8787/~catalog.shop/items">
+                No edge has reported in within the last minute: edges do when they have traffic. Send a request through
+                one.
+              </Empty>
+            )
           }
           columns={[
             { title: "Name", cell: ({ name }) => name },
@@ -37,7 +45,8 @@ export function Edges({ place, edges }: Shown) {
             { title: "Status", cell: (edge) => <Pill tone={TONES[standing(edge)]}>{standing(edge)}</Pill> },
             { title: "Source", cell: ({ source }) => source },
             { title: "Heard", number: true, cell: ({ ageMs }) => `${ago(ageMs)} ago` },
-            { title: "Refused", cell: ({ nack }) => (nack ? `epoch ${nack.epoch}: ${nack.reason}` : "") },
+            // Only when there is something to read, as the command does.
+            ...(rows.some(({ nack }) => nack) ? [REFUSED] : []),
           ]}
         />
       </Card>

@@ -35,3 +35,13 @@ it.each([
 ] as const)("answers a cookie's %s %s with %j by %i", async (method, path, headers, status) => {
   expect((await call(method, path, { ...headers, cookie: `selvedge=${token}` })).status).toBe(status);
 });
+
+it.each([
+  ["an open one", { ...PAGE, cookie: `selvedge=${token}` }, true],
+  ["none", PAGE, false],
+  ["one whose token is not known", { ...PAGE, cookie: "selvedge=a-token-of-more-than-thirty-two-characterz" }, false],
+  ["one that a page elsewhere asks about", { cookie: `selvedge=${token}` }, false],
+])("says of a session whether it is open: %s", async (_, headers, open) => {
+  const response = await call("GET", "/v1/session", headers);
+  expect([response.status, await response.json()]).toEqual([200, { open }]);
+});

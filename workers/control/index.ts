@@ -15,7 +15,7 @@ import { mirrors } from "./mirrors.ts";
 import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
-import { authorizationOf, closeSession, openSession } from "./session.ts";
+import { authorizationOf, closeSession, openSession, readSession } from "./session.ts";
 import { createToken, revokeToken, tokens } from "./tokens.ts";
 
 type Handler = (request: Request, env: Env, caller: Caller) => Promise<Response>;
@@ -65,6 +65,9 @@ app.post("/session", (context) =>
   openSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
 );
 app.delete("/session", (context) => closeSession(context.req.raw));
+app.get("/v1/session", (context) =>
+  readSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
+);
 app.use(async (context, next) => {
   const caller = await callerOf(authorizationOf(context.req.raw), context.env);
   if (caller instanceof Response) return caller;

@@ -3,6 +3,7 @@
  * dashboard's own page made it, or a page elsewhere could act in the operator's name.
  */
 import { z } from "zod";
+import type { SessionResponse } from "../../mesh/api.ts";
 import type { Caller } from "./auth.ts";
 import { answer } from "./refusal.ts";
 import { bodyOf } from "./request.ts";
@@ -32,6 +33,19 @@ export async function openSession(
   const { token } = await bodyOf(request, signIn);
   const caller = await callerOf(`Bearer ${token}`);
   return caller instanceof Response ? caller : answerWith(request, encodeURIComponent(token), DAY_S);
+}
+
+/**
+ * `GET /v1/session`: whether the request's session is open, so that a page can ask without being refused. Below /v1, where the
+ * cookie goes.
+ */
+export async function readSession(
+  request: Request,
+  callerOf: (authorization: string | null) => Promise<Caller | Response>,
+): Promise<Response> {
+  const caller = await callerOf(authorizationOf(request));
+  if (caller instanceof Response && caller.status !== 401) return caller;
+  return Response.json({ open: !(caller instanceof Response) } satisfies SessionResponse);
 }
 
 /** `DELETE /session` */
