@@ -10,6 +10,7 @@ import { mirrorsCommand } from "./commands/mirrors.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { contextCommand } from "./commands/context.ts";
+import { dashboardCommand } from "./commands/dashboard.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { describeCommand } from "./commands/describe.ts";
 import { diffCommand } from "./commands/diff.ts";
@@ -58,6 +59,7 @@ for (const add of [
   identityCommand,
   tokenCommand,
   checkCommand,
+  dashboardCommand,
   contextCommand,
   completionCommand,
   versionCommand,

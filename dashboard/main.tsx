@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { EdgesResponse, ResourcesResponse, SessionResponse } from "../mesh/api.ts";
 import { ask, useLive } from "./api.ts";
 import { RANGES, rangeNamed } from "./model.ts";
-import { altered, go, here, hrefOf, type Place, usePlace, VIEWS } from "./place.ts";
+import { altered, go, here, hrefOf, isSignIn, type Place, takeCode, usePlace, VIEWS } from "./place.ts";
 import { SignIn } from "./sign-in.tsx";
 import { Configuration } from "./views/configuration.tsx";
 import { Edges } from "./views/edges.tsx";
@@ -24,19 +24,39 @@ const HELP = "1–5 views · p pause · t theme · [ ] time range · / find";
 
 function App() {
   /** Undefined until control has said so. */
-  const [signedIn, setSignedIn] = useState<boolean>();
+  const [signedIn, setSignedIn] = useState<boolean | "refused">();
   useEffect(() => {
-    // Without an answer the views say better what is the matter than an empty page does.
-    ask<SessionResponse>("GET", "/v1/session").then(
-      ({ open }) => setSignedIn(open),
-      () => setSignedIn(true),
-    );
+    const start = (): void => void begin().then(setSignedIn);
+    start();
+    const moved = (): void => {
+      if (isSignIn()) start();
+    };
+    addEventListener("hashchange", moved);
     const out = (): void => setSignedIn(false);
     addEventListener("signed-out", out);
-    return () => removeEventListener("signed-out", out);
+    return () => {
+      removeEventListener("hashchange", moved);
+      removeEventListener("signed-out", out);
+    };
   }, []);
   if (signedIn === undefined) return null;
-  return signedIn ? <Dashboard /> : <SignIn done={() => setSignedIn(true)} />;
+  if (signedIn === true) return <Dashboard />;
+  return <SignIn refused={signedIn === "refused"} done={() => setSignedIn(true)} />;
+}
+
+/** Whether one is signed in, if need be by the code of `selvedge dashboard`, which is gone from the URL before it is used. */
+async function begin(): Promise<boolean | "refused"> {
+  const code = takeCode();
+  try {
+    if (code !== undefined) {
+      await ask("POST", "/session", { code });
+      return true;
+    }
+    return (await ask<SessionResponse>("GET", "/v1/session")).open;
+  } catch {
+    // Without an answer the views say better what is the matter than an empty page does.
+    return code === undefined ? true : "refused";
+  }
 }
 
 function Dashboard() {

@@ -15,6 +15,17 @@ function placeOf(hash: string): Place {
 /** Where one is by now: what was drawn last may be older than the key that is pressed. */
 export const here = (): Place => placeOf(location.hash);
 
+/** What `selvedge dashboard` opens: `#/sign-in?code=…` */
+export const isSignIn = (): boolean => location.hash.startsWith("#/sign-in?code=");
+
+/** The code in such a URL, which is the overview's from then on. */
+export function takeCode(): string | undefined {
+  if (!isSignIn()) return undefined;
+  const code = location.hash.slice(location.hash.indexOf("=") + 1);
+  goQuietly("#/overview");
+  return code;
+}
+
 /** Range and pause stay from view to view; empty values go. */
 export function hrefOf(view: View, query: Readonly<Record<string, string | undefined>>, from?: Place): string {
   const kept = from ? { range: from.query["range"], paused: from.query["paused"] } : {};

@@ -2,8 +2,11 @@
 import { useState } from "preact/hooks";
 import { ask } from "./api.ts";
 
-export function SignIn({ done }: { done: () => void }) {
-  const [error, setError] = useState<string>();
+/** `refused`: the link that led here was no good. */
+export function SignIn({ refused, done }: { refused: boolean; done: () => void }) {
+  const [error, setError] = useState(
+    refused ? "This link was used already, or is older than a minute: selvedge dashboard makes a new one." : undefined,
+  );
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
@@ -39,8 +42,8 @@ export function SignIn({ done }: { done: () => void }) {
           Sign in
         </button>
         <p class="note">
-          For a mesh that <code>npm start</code> runs, it is in <code>.selvedge/token</code>. It is kept for a day in a
-          cookie that no script can read.
+          <code>npx selvedge dashboard</code> signs in by itself. For a mesh that <code>npm start</code> runs, the token
+          is in <code>.selvedge/token</code>. It is kept for a day in a cookie that no script can read.
         </p>
       </form>
     </main>

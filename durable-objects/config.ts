@@ -39,6 +39,11 @@ export type StoredToken = {
   readonly expires: number | null;
 };
 
+/** A session that waits for a browser to take it up: `hash` names its code, which alone unseals it. `until` is in milliseconds since 1970. */
+export type SignIn = { readonly hash: string; readonly sealed: ArrayBuffer; readonly until: number };
+
+const MAX_SIGN_INS = 1000;
+
 /** Each isolate of control holds all of them. */
 const MAX_TOKENS = 1000;
 
@@ -47,7 +52,7 @@ export type Committed = { readonly ok: boolean; readonly epoch: number };
 
 /**
  * The truth about what was applied: an append-only log of epochs, of which nothing is ever updated or deleted, so every past
- * epoch can be read again; and the API tokens. One instance, named "config"; KV cannot hold this, having no compare-and-set.
+ * epoch can be read again; and the API tokens and sign-ins. One instance, named "config"; KV cannot hold this, having no compare-and-set.
  */
 export class ConfigObject extends DurableObject {
   readonly #sql = this.ctx.storage.sql;
@@ -67,6 +72,7 @@ export class ConfigObject extends DurableObject {
       CREATE TABLE IF NOT EXISTS tokens (
         name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER
       ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS sign_ins (hash TEXT PRIMARY KEY, sealed BLOB NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
     `);
   }
 
@@ -149,6 +155,20 @@ export class ConfigObject extends DurableObject {
   /** False when there is none of this name. */
   removeToken(name: string): boolean {
     return this.#sql.exec("DELETE FROM tokens WHERE name = ?", name).rowsWritten > 0;
+  }
+
+  /** Forgets those that are too old; false when there are too many still. */
+  keepSignIn({ hash, sealed, until }: SignIn, now: number): boolean {
+    this.#sql.exec("DELETE FROM sign_ins WHERE until <= ?", now);
+    if (this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM sign_ins").one().n >= MAX_SIGN_INS) return false;
+    this.#sql.exec("INSERT INTO sign_ins VALUES (?, ?, ?)", hash, sealed, until);
+    return true;
+  }
+
+  /** What is sealed, this once; undefined when there is none of this name that is young enough. */
+  takeSignIn(hash: string, now: number): ArrayBuffer | undefined {
+    const [found] = this.#sql.exec<SignIn>("DELETE FROM sign_ins WHERE hash = ? RETURNING *", hash);
+    return found && found.until > now ? found.sealed : undefined;
   }
 
   /** Newest first, at most `limit`; only epochs before `before` when it is given. */

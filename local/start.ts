@@ -131,7 +131,7 @@ Selvedge is ready after ${(performance.now() / 1000).toFixed(1)} s.
                             in a browser, http://${HOST}:${edge}/
             one service     curl ${atEdge}/~catalog.shop/items
   dashboard http://127.0.0.1:${control}/
-            it asks for the token: ${shown(join(dir, "token"))}
+            npx selvedge dashboard opens it; or it asks for the token: ${shown(join(dir, "token"))}
   control   http://127.0.0.1:${control}
             the selvedge command finds it and its token by itself; for curl:
                             curl -H "Authorization: Bearer ${token}" http://127.0.0.1:${control}/v1/edges

@@ -197,6 +197,9 @@ export type MetricsResponse = {
 /** `GET /v1/session` */
 export type SessionResponse = { readonly open: boolean };
 
+/** `POST /v1/sign-in`: `POST /session {"code"}` opens the caller's session in a browser, once. */
+export type SignInResponse = { readonly code: string; readonly expiresInMs: number };
+
 /** `GET /v1/check` */
 export type CheckResponse = { readonly checks: readonly Check[] };
 export type Check = {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { SignInResponse } from "../../mesh/api.ts";
 import { type Ports, portsFrom } from "../../local/ports.ts";
 import { type Browser, openBrowser } from "../support/browser.ts";
 import { ask } from "../support/http.ts";
@@ -221,5 +222,25 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await page.reload();
     await page.getByLabel("Control token").waitFor();
     expect(browser.complaints).toEqual([]);
+  });
+
+  it("signs in by the link of `selvedge dashboard`, once", async () => {
+    const { status, body } = await ask({
+      port: ports.control,
+      path: "/v1/sign-in",
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(status).toBe(200);
+    const { code } = JSON.parse(body) as SignInResponse;
+    const link = `http://127.0.0.1:${ports.control}/#/sign-in?code=${code}`;
+    await page.goto(link);
+    await sees("h1", "Overview");
+    expect(page.url()).not.toContain(code);
+    expect(browser.complaints).toEqual([]);
+    await page.getByText("Sign out").click();
+    await page.goto("about:blank");
+    await page.goto(link);
+    await sees(".trouble", "This link was used already");
   });
 });

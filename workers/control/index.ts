@@ -16,6 +16,7 @@ import { publish, publishIdentity, publishNow } from "./publish.ts";
 import { edges, history, resources, snapshot } from "./read.ts";
 import { answer, answerTo } from "./refusal.ts";
 import { authorizationOf, closeSession, openSession, readSession } from "./session.ts";
+import { makeSignIn, tokenBehind } from "./sign-in.ts";
 import { createToken, revokeToken, tokens } from "./tokens.ts";
 
 type Handler = (request: Request, env: Env, caller: Caller) => Promise<Response>;
@@ -43,6 +44,7 @@ const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, r
   ["POST", "/v1/identity/renew", "admin", renewWorkload],
   ["POST", "/v1/identity/revoke", "admin", revokeWorkload],
   ["POST", "/v1/identity/rotate-keys", "admin", rotateKeys],
+  ["POST", "/v1/sign-in", "viewer", makeSignIn],
   ["GET", "/v1/tokens", "admin", tokens],
   ["POST", "/v1/tokens", "admin", createToken],
   ["POST", "/v1/tokens/revoke", "admin", revokeToken],
@@ -62,7 +64,11 @@ app.get("/.well-known/jwks.json", (context) => keySet(context.req.raw, context.e
 // Before anyone is asked for a token: the page in which to enter one, and the session that it opens.
 for (const path of PATHS) app.get(path, (context) => page(context.req.raw));
 app.post("/session", (context) =>
-  openSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
+  openSession(
+    context.req.raw,
+    (authorization) => callerOf(authorization, context.env),
+    (code) => tokenBehind(code, context.env),
+  ),
 );
 app.delete("/session", (context) => closeSession(context.req.raw));
 app.get("/v1/session", (context) =>

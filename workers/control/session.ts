@@ -12,7 +12,10 @@ import { bodyOf } from "./request.ts";
 const PAGE_HEADER = "selvedge-dashboard";
 const DAY_S = 86_400;
 
-const signIn = z.strictObject({ token: z.string().regex(/^[\x21-\x7e]{1,4096}$/, "is not a token") });
+const signIn = z.union([
+  z.strictObject({ token: z.string().regex(/^[\x21-\x7e]{1,4096}$/, "is not a token") }),
+  z.strictObject({ code: z.string().max(256) }),
+]);
 
 /** The `Authorization` that a request has, or that its session stands for; null without either. */
 export function authorizationOf(request: Request): string | null {
@@ -24,13 +27,16 @@ export function authorizationOf(request: Request): string | null {
   return value === undefined ? null : `Bearer ${decoded(value)}`;
 }
 
-/** `POST /session {"token"}`; `callerOf` says whether control knows it. */
+/** `POST /session {"token"}` or, by `tokenBehind`, `{"code"}`; `callerOf` says whether control knows the token. */
 export async function openSession(
   request: Request,
   callerOf: (authorization: string) => Promise<Caller | Response>,
+  tokenBehind: (code: string) => Promise<string | undefined>,
 ): Promise<Response> {
   if (!isOfPage(request)) return notOfPage();
-  const { token } = await bodyOf(request, signIn);
+  const given = await bodyOf(request, signIn);
+  const token = "token" in given ? given.token : await tokenBehind(given.code);
+  if (token === undefined) return answer("unauthorized", { detail: "This code was used already, or is too old." });
   const caller = await callerOf(`Bearer ${token}`);
   return caller instanceof Response ? caller : answerWith(request, encodeURIComponent(token), DAY_S);
 }
