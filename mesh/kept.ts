@@ -1,14 +1,19 @@
 /** Results of one run for the next, which takes over those that are of the very same things. */
-export class Kept<T> {
-  readonly #before: ReadonlyMap<string, Result<T>>;
-  readonly #now = new Map<string, Result<T>>();
+export class Kept<K, T> {
+  readonly #before: ReadonlyMap<K, Result<T>>;
+  readonly #now = new Map<K, Result<T>>();
 
-  constructor(before?: Kept<T>) {
+  constructor(before?: Kept<K, T>) {
     this.#before = before ? before.#now : new Map();
   }
 
+  /** Whether anything was asked for in this run. */
+  get isEmpty(): boolean {
+    return this.#now.size === 0;
+  }
+
   /** `of` is all that `make` looks at and that may be another in the next run; objects are the same if they are identical. */
-  get(key: string, of: readonly unknown[], make: () => T): T {
+  get(key: K, of: readonly unknown[], make: () => T): T {
     const known = this.#now.get(key) ?? this.#before.get(key);
     const result = known && areSame(known.of, of) ? known : { of, made: make() };
     this.#now.set(key, result);

@@ -35,7 +35,7 @@ export function planApply(
     const creationTimestamp = before?.metadata.creationTimestamp ?? resource.metadata.creationTimestamp ?? rfc3339(now);
     return withMetadata(resource, { creationTimestamp, generation: generationAfter(before, resource) });
   });
-  return layOver(current, wanted, prune);
+  return layOver(stored, wanted, prune);
 }
 
 /**
@@ -49,7 +49,7 @@ export function planRollback(current: readonly Resource[], old: readonly Resourc
     const generation = before ? generationAfter(before, resource) : resource.metadata.generation;
     return withMetadata(resource, { generation });
   });
-  return layOver(current, wanted, true);
+  return layOver(stored, wanted, true);
 }
 
 /** Takes out what `refs` name. A kind may go by any of its names; a namespaced one is in `default` unless it says. */
@@ -78,8 +78,8 @@ export function planDelete(
       });
   }
   return {
-    resources: sortedByKey(current.filter((resource) => !gone.has(keyOf(resource)))),
-    changes: sortedByKey([...gone.values()]).map((before) => ({ action: "deleted", before })),
+    resources: inKeyOrder([...stored].filter(([key]) => !gone.has(key))),
+    changes: inKeyOrder([...gone]).map((before) => ({ action: "deleted", before })),
     problems,
   };
 }
@@ -99,8 +99,7 @@ export function resultOf(change: Change, whole: boolean): ChangeResult {
   return whole ? { ...ref, ...change } : { ...ref, action: change.action };
 }
 
-function layOver(current: readonly Resource[], wanted: readonly Resource[], prune: boolean): Plan {
-  const stored = byKey(current);
+function layOver(stored: ReadonlyMap<string, Resource>, wanted: readonly Resource[], prune: boolean): Plan {
   const changes = wanted.map((resource) => {
     const before = stored.get(keyOf(resource));
     const text = canonicalJson(resource);
@@ -111,10 +110,10 @@ function layOver(current: readonly Resource[], wanted: readonly Resource[], prun
     return before ? ({ action: "configured", before, after } as const) : ({ action: "created", after } as const);
   });
   const applied = byKey(changes.map(({ after }) => after));
-  const absent = current.filter((resource) => !applied.has(keyOf(resource)));
-  const dropped = prune ? sortedByKey(absent) : [];
+  const absent = [...stored].filter(([key]) => !applied.has(key));
+  const dropped = prune ? inKeyOrder(absent) : [];
   return {
-    resources: sortedByKey([...(prune ? [] : absent), ...applied.values()]),
+    resources: inKeyOrder([...(prune ? [] : absent), ...applied]),
     changes: [...changes, ...dropped.map((before): Change => ({ action: "deleted", before }))],
   };
 }
@@ -144,7 +143,7 @@ function withMetadata(
 const byKey = (resources: readonly Resource[]): Map<string, Resource> =>
   new Map(resources.map((resource) => [keyOf(resource), resource]));
 
-const sortedByKey = (resources: readonly Resource[]): Resource[] =>
-  resources.toSorted((a, b) => compareText(keyOf(a), keyOf(b)));
+const inKeyOrder = (resources: readonly (readonly [key: string, resource: Resource])[]): Resource[] =>
+  resources.toSorted(([a], [b]) => compareText(a, b)).map(([, resource]) => resource);
 
 const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -3,7 +3,6 @@
  * Deterministic: the same resources give the same snapshot, in whatever order they come.
  */
 import type { MeshIdentity } from "../identity.ts";
-import type { Kept } from "../kept.ts";
 import { byPlace, compareText, type Problem } from "../problem.ts";
 import { type KindName, KINDS } from "../resources/kinds.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -13,15 +12,16 @@ import { type Destination, destinations, httpPorts } from "./backends.ts";
 import { reportUncheckable } from "./health-checks.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
-import { type Listeners, listeners, reportListeners } from "./listeners.ts";
-import { type Memo, memoAfter } from "./memo.ts";
+import { type ListenerFact, type Listeners, reportListeners } from "./listeners.ts";
+import { type Memo, memoAfter, type RouteFacts, type Tables } from "./memo.ts";
 import { type Item, type Model, model } from "./model.ts";
 import { ambiguousPaths, reportPathSections } from "./paths.ts";
-import { keyOf, policies, type Target } from "./policies.ts";
+import { keyOf, policies } from "./policies.ts";
 import { type Compiling, ownRule, ruleCandidates } from "./rules.ts";
+import { reportUncarriedFields, reportUncarriedRoute } from "./uncarried-fields.ts";
+import { upsert } from "./upsert.ts";
 import type { Placed } from "./table.ts";
-import { reportUncarriedFields } from "./uncarried-fields.ts";
-import { ListenerBuilder, ServiceBuilder, upsert } from "./scopes.ts";
+import { ListenerBuilder, ServiceBuilder } from "./scopes.ts";
 
 export type Compiled = {
   readonly snapshot: Snapshot;
@@ -46,9 +46,9 @@ export type Facts = Compiling & {
 export function compile(resources: readonly Resource[], identity?: MeshIdentity, before?: Memo): Compiled {
   const from = model(resources);
   const granted = grants(from);
-  const found = listeners(from);
   const trustDomain = identity?.trustDomain;
-  const memo = memoAfter(before, [trustDomain, ...surroundings(from)]);
+  const memo = memoAfter(before, from, [trustDomain, ...surroundings(from)]);
+  const found = memo.listeners;
   const compiling: Compiling = {
     model: from,
     trustDomain,
@@ -62,10 +62,11 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity,
   reportConditions(from);
   reportPathSections(from);
   reportUncheckable(from);
-  const parents = new Map(from.all("HTTPRoute").map((route) => [route, attachments(from, found, route)]));
+  const routes = new Map(from.all("HTTPRoute").map((route) => [route, routeFacts(compiling, route, memo)]));
+  const parents = new Map([...routes].map(([route, facts]) => [route, facts.parents]));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,
-    ...tables(compiling, found, parents, memo),
+    ...tables(compiling, found, routes.values(), memo.tables),
     rules: compiling.rules.list,
     backends: compiling.backends.list,
     ...(identity && { identity }),
@@ -85,74 +86,80 @@ const surroundings = ({ all }: Model): readonly unknown[] =>
 function tables(
   compiling: Compiling,
   found: Listeners,
-  parents: Facts["parents"],
-  memo: Memo,
+  routes: Iterable<RouteFacts>,
+  kept: Tables,
 ): Pick<Snapshot, "listeners" | "services"> {
-  const { model } = compiling;
-  const atListeners = new Map<string, ListenerBuilder>();
+  const places = new Map<string, ListenerBuilder>();
+  const atListeners = new Map<ListenerFact, ListenerBuilder>();
   const atServices = new Map<string, ServiceBuilder>();
 
   // A listener without routes still has its hostname to itself: a request for it must not fall to a wider one.
   for (const fact of found.all) {
     const { port, hostname = "" } = fact.listener;
     if (fact.refusal) continue;
-    const builder = upsert(atListeners, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname));
+    const builder = upsert(places, `${port} ${hostname}`, () => new ListenerBuilder(port, hostname));
     builder.of(titleOf(fact.gateway));
     builder.readsPaths(ambiguousPaths(compiling.policies, listenerTargets(fact)));
+    atListeners.set(fact, builder);
   }
 
   // Routes come oldest first, which is the order that decides between equals.
-  for (const [route, facts] of parents)
-    for (const fact of facts) {
-      if (fact.kind !== "attached") {
-        model.refuse(route, fact.refusal);
-        continue;
-      }
-      for (const attachment of fact.to) {
-        const candidates = candidatesOf(compiling, route, policyTargets(attachment), memo);
-        if (attachment.kind === "listener") {
-          const { gateway, listener } = attachment.at;
-          const builder = atListeners.get(`${listener.port} ${listener.hostname ?? ""}`)!; // made above
-          for (const host of attachment.hostnames) builder.add(titleOf(gateway), host, candidates);
-        } else {
-          const { service, ports, consumer } = attachment;
-          for (const port of ports)
-            upsert(atServices, serviceKey(service, port), () => new ServiceBuilder()).add(consumer, candidates);
-        }
+  for (const { attached } of routes)
+    for (const { attachment, candidates } of attached) {
+      if (attachment.kind === "listener") {
+        const { at, hostnames } = attachment;
+        const gateway = titleOf(at.gateway);
+        for (const host of hostnames) atListeners.get(at)!.add(gateway, host, candidates); // made above
+      } else {
+        const { service, ports, consumer } = attachment;
+        for (const port of ports)
+          upsert(atServices, serviceKey(service, port), () => new ServiceBuilder()).add(consumer, candidates);
       }
     }
 
-  const listeners = [...atListeners.values()]
+  const listeners = [...places.values()]
     .toSorted((a, b) => a.port - b.port || compareText(a.hostname, b.hostname))
-    .flatMap((builder) => builder.build(memo.tables));
-  return { listeners, services: services(compiling, atServices, memo.tables) };
+    .flatMap((builder) => builder.build(kept));
+  return { listeners, services: services(compiling, atServices, kept) };
 }
 
-function candidatesOf(
-  compiling: Compiling,
-  route: Item<"HTTPRoute">,
-  targets: readonly Target[],
-  { routes }: Memo,
-): readonly Placed[] {
+/** A route that is as it was, among what is as it was, comes to what it came to, and gives the same warnings. */
+function routeFacts(compiling: Compiling, route: Item<"HTTPRoute">, { listeners, routes }: Memo): RouteFacts {
   const { model } = compiling;
-  const key = [titleOf(route), ...targets.map(keyOf)].join(" ");
-  const { made, said } = routes.get(key, [route], () =>
-    model.overhear(() => ruleCandidates(compiling, route, targets)),
+  const { made, said } = routes.get(route, [], () =>
+    model.overhear(() => attachedRoute(compiling, route, attachments(model, listeners, route))),
   );
   model.repeat(said);
   return made;
+}
+
+function attachedRoute(compiling: Compiling, route: Item<"HTTPRoute">, parents: readonly ParentFact[]): RouteFacts {
+  reportUncarriedRoute(compiling.model, route);
+  const known = new Map<string, readonly Placed[]>();
+  const attached = parents.flatMap((fact) => {
+    if (fact.kind !== "attached") {
+      compiling.model.refuse(route, fact.refusal);
+      return [];
+    }
+    return fact.to.map((attachment) => {
+      const targets = policyTargets(attachment);
+      const reached = targets.map(keyOf).join(" ");
+      return { attachment, candidates: upsert(known, reached, () => ruleCandidates(compiling, route, targets)) };
+    });
+  });
+  return { parents, attached };
 }
 
 /** Every Service answers at its address, by its routes or else by its own endpoints; so does every Backend without a Service of its name. */
 function services(
   compiling: Compiling,
   routed: ReadonlyMap<string, ServiceBuilder>,
-  kept: Kept<RouteTable>,
+  kept: Tables,
 ): Snapshot["services"] {
   const { model, destinations } = compiling;
   const found: Record<string, ServicePort[]> = {};
   const own = (name: string, destination: () => Destination): RouteTable =>
-    kept.get(`own ${name}`, [], () => everything(ownRule(compiling, destination())));
+    kept.of("own").get(name, [], () => everything(ownRule(compiling, destination())));
   for (const service of model.all("Service")) {
     const ports = httpPorts(service).map(({ port }): ServicePort => {
       const name = serviceKey(service, port);

@@ -3,6 +3,7 @@ import { compareText, type Problem } from "../problem.ts";
 import type { ProblemCode } from "../problem-codes.ts";
 import { type KindName, type Parsed, SCHEMAS } from "../resources/kinds.ts";
 import { keyOf, type Resource, titleOf } from "../resources/resource.ts";
+import { upsert } from "./upsert.ts";
 
 /** A parsed resource with the namespace it has for sure, once read. */
 export type Item<K extends KindName> = Parsed<K> & { readonly metadata: { readonly namespace: string } };
@@ -17,10 +18,12 @@ export type Model = {
   readonly warn: (item: Named, code: ProblemCode, path: string, message: string, fix?: string) => void;
   readonly refuse: (item: Named, refusal: Refusal) => void;
   /** What `work` makes, and the warnings that it gives, were they given before or not. */
-  readonly overhear: <T>(work: () => T) => { readonly made: T; readonly said: readonly Problem[] };
+  readonly overhear: <T>(work: () => T) => Overheard<T>;
   /** Gives warnings once more: those of work that need not be done again. */
   readonly repeat: (said: readonly Problem[]) => void;
 };
+
+export type Overheard<T> = { readonly made: T; readonly said: readonly Problem[] };
 
 /** Why something does not take part: a condition's `reason` in its status, and a problem for whoever applies it. */
 export type Refusal = {
@@ -46,18 +49,15 @@ export function model(resources: readonly Resource[]): Model {
   const byKey = new Map<string, Item<KindName>>();
   const problems: Problem[] = [];
   const warned = new Set<string>();
-  for (const resource of byAge(resources)) {
-    const read = parsed(resource);
+  for (const { resource, key, read } of resources.map(knownOf).sort(byAge)) {
     if ("message" in read) {
       const { message } = read;
       problems.push({ severity: "error", code: "invalid-value", resource: titleOf(resource), message });
       continue;
     }
     const { item } = read;
-    const list = byKind.get(item.kind) ?? [];
-    list.push(item);
-    byKind.set(item.kind, list);
-    byKey.set(keyOf(resource), item);
+    upsert(byKind, item.kind, () => []).push(item);
+    byKey.set(key, item);
   }
   const find: Model["find"] = (kind, namespace, name) =>
     byKey.get(keyOf({ kind, metadata: { namespace, name } })) as Item<typeof kind> | undefined;
@@ -101,14 +101,26 @@ export function model(resources: readonly Resource[]): Model {
 }
 
 type Read = { readonly item: Item<KindName> } | { readonly message: string };
+type Known = {
+  readonly resource: Resource;
+  readonly read: Read;
+  readonly key: string;
+  readonly time: string;
+  /** One text, as the specification compares it: `a-b/x` comes before `a/x`. */
+  readonly name: string;
+};
 
 /** Of a resource that is there from one change to the next: no one alters it, so that it says the same again. */
-const known = new WeakMap<Resource, Read>();
+const known = new WeakMap<Resource, Known>();
 
-function parsed(resource: Resource): Read {
-  const read = known.get(resource) ?? parse(resource);
-  known.set(resource, read);
-  return read;
+function knownOf(resource: Resource): Known {
+  const before = known.get(resource);
+  if (before) return before;
+  const { namespace = "", name } = resource.metadata;
+  const time = timeOf(resource);
+  const now = { resource, read: parse(resource), key: keyOf(resource), time, name: `${namespace}/${name}` };
+  known.set(resource, now);
+  return now;
 }
 
 /** Stored resources were valid when they came; a schema that has since grown stricter must say so, not throw. */
@@ -119,17 +131,8 @@ function parse(resource: Resource): Read {
   return { message: error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") };
 }
 
-const byAge = (resources: readonly Resource[]): Resource[] =>
-  resources
-    .map((resource) => ({ resource, time: timeOf(resource), name: nameOf(resource) }))
-    .sort(
-      (a, b) =>
-        compareText(a.time, b.time) || compareText(a.name, b.name) || compareText(a.resource.kind, b.resource.kind),
-    )
-    .map(({ resource }) => resource);
-
-/** One text, as the specification compares it: `a-b/x` comes before `a/x`. */
-const nameOf = ({ metadata: { namespace = "", name } }: Resource): string => `${namespace}/${name}`;
+const byAge = (a: Known, b: Known): number =>
+  compareText(a.time, b.time) || compareText(a.name, b.name) || compareText(a.resource.kind, b.resource.kind);
 
 /** In UTC and of one length, so that text order is time order; a resource without a stamp counts as youngest. */
 function timeOf({ metadata: { creationTimestamp: stamp } }: Resource): string {

@@ -1,13 +1,14 @@
 /** Route tables by who sees them: a listener's by Gateway, a Service's by the caller's namespace. */
-import type { Kept } from "../kept.ts";
 import { compareText } from "../problem.ts";
 import type { AmbiguousPaths } from "../canonical-path.ts";
 import type { Listener, RouteTable, ServicePort } from "../snapshot.ts";
+import { upsert } from "./upsert.ts";
+import type { Tables } from "./memo.ts";
 import { type Placed, tableOf } from "./table.ts";
 
 /** The candidates of each route that is seen there, oldest first. */
 type Routes = (readonly Placed[])[];
-type Hosts = Map<string, Routes>;
+type Hosts = ReadonlyMap<string, Routes>;
 
 const STRICTEST: readonly AmbiguousPaths[] = ["refuse", "resolve", "keep"];
 
@@ -15,8 +16,8 @@ const STRICTEST: readonly AmbiguousPaths[] = ["refuse", "resolve", "keep"];
 export class ListenerBuilder {
   readonly port: number;
   readonly hostname: string;
-  readonly #merged: Hosts = new Map();
-  readonly #gateways = new Map<string, Hosts>();
+  readonly #gateways = new Set<string>();
+  readonly #routes: { readonly gateway: string; readonly hostname: string; readonly placed: readonly Placed[] }[] = [];
   #paths: AmbiguousPaths = "keep";
 
   constructor(port: number, hostname: string) {
@@ -25,8 +26,8 @@ export class ListenerBuilder {
   }
 
   /** Says that `gateway` has this listener, with or without routes. */
-  of(gateway: string): Hosts {
-    return upsert(this.#gateways, gateway, () => new Map());
+  of(gateway: string): void {
+    this.#gateways.add(gateway);
   }
 
   /** Of several that are said the strictest holds. */
@@ -35,30 +36,36 @@ export class ListenerBuilder {
   }
 
   add(gateway: string, hostname: string, placed: readonly Placed[]): void {
-    for (const hosts of [this.#merged, this.of(gateway)]) upsert(hosts, hostname, () => []).push(placed);
+    this.#routes.push({ gateway, hostname, placed });
   }
 
-  build(tables: Kept<RouteTable>): Listener[] {
+  build(tables: Tables): Listener[] {
     const { port, hostname } = this;
     const paths = this.#paths;
-    const listener = (gateways: readonly string[], hosts: Hosts): Listener => ({
+    const listener = (gateways: readonly string[], of: string): Listener => ({
       port,
       hostname,
       gateways,
       ...(paths !== "refuse" && { paths }),
-      hosts: built(hosts, `${port} ${hostname} of ${gateways.join(",")}`, tables),
+      hosts: built(this.#hosts(gateways), `${port} ${hostname} of ${of}`, tables),
     });
-    const gateways = [...this.#gateways].toSorted(([a], [b]) => compareText(a, b));
-    const names = gateways.map(([name]) => name);
-    const alone = names.length === 1 ? [] : gateways.map(([name, hosts]) => listener([name], hosts));
-    return [listener(names, this.#merged), ...alone];
+    const gateways = [...this.#gateways].toSorted(compareText);
+    const alone = gateways.length === 1 ? [] : gateways.map((name) => listener([name], name));
+    return [listener(gateways, gateways.join(",")), ...alone];
+  }
+
+  #hosts(gateways: readonly string[]): Hosts {
+    const hosts = new Map<string, Routes>();
+    for (const { gateway, hostname, placed } of this.#routes)
+      if (gateways.includes(gateway)) upsert(hosts, hostname, () => []).push(placed);
+    return hosts;
   }
 }
 
 /** One port of a Service: the routes of its own namespace (the producer's), and those of each other. */
 export class ServiceBuilder {
   #producer: Routes | undefined;
-  readonly #consumers: Hosts = new Map();
+  readonly #consumers = new Map<string, Routes>();
 
   /** `consumer` is the namespace whose callers alone the routes are for; undefined for the producer's routes. */
   add(consumer: string | undefined, placed: readonly Placed[]): void {
@@ -67,24 +74,16 @@ export class ServiceBuilder {
   }
 
   /** `name` is the Service's, with the port. No `producer` where it has no route of its own. */
-  build(name: string, tables: Kept<RouteTable>): { readonly producer?: RouteTable } & Pick<ServicePort, "consumers"> {
+  build(name: string, tables: Tables): { readonly producer?: RouteTable } & Pick<ServicePort, "consumers"> {
     const producer = this.#producer;
     return {
-      ...(producer && { producer: tables.get(name, producer, () => tableOf(producer)) }),
-      ...(this.#consumers.size > 0 && { consumers: built(this.#consumers, name, tables) }),
+      ...(producer && { producer: tables.of("producers").get(name, producer, () => tableOf(producer)) }),
+      ...(this.#consumers.size > 0 && { consumers: built(this.#consumers, `consumers of ${name}`, tables) }),
     };
   }
 }
 
-const built = (hosts: Hosts, whose: string, tables: Kept<RouteTable>): Record<string, RouteTable> =>
-  Object.fromEntries(
-    [...hosts].map(([name, routes]) => [name, tables.get(`${whose} ${name}`, routes, () => tableOf(routes))]),
-  );
-
-export function upsert<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
+function built(hosts: Hosts, whose: string, tables: Tables): Record<string, RouteTable> {
+  const kept = tables.of(whose);
+  return Object.fromEntries([...hosts].map(([name, routes]) => [name, kept.get(name, routes, () => tableOf(routes))]));
 }

@@ -3,19 +3,24 @@
  * and said to be without effect where someone could count on them. What says the same everywhere (clusterIP, nodePort) is not told.
  */
 import { CARRIED_METHODS } from "../methods.ts";
-import type { Item, Model } from "./model.ts";
+import type { Item, Model, Named } from "./model.ts";
 
 type Said = { readonly path: string; readonly why: string; readonly fix?: string };
 
+/** Of all but the routes, which are reported one by one. */
 export function reportUncarriedFields(model: Model): void {
-  const report = (item: Parameters<Model["warn"]>[0], all: readonly Said[]) => {
-    for (const { path, why, fix } of all) model.warn(item, "not-carried", path, why, fix);
-  };
+  const report = (item: Named, all: readonly Said[]) => reportSaid(model, item, all);
   for (const item of model.all("GatewayClass")) report(item, ofClass(item));
   for (const item of model.all("Gateway")) report(item, ofGateway(item));
   for (const item of model.all("ListenerSet")) report(item, ofListeners(item));
-  for (const item of model.all("HTTPRoute")) report(item, ofRoute(item));
   for (const item of model.all("Service")) report(item, ofService(item));
+}
+
+export const reportUncarriedRoute = (model: Model, route: Item<"HTTPRoute">): void =>
+  reportSaid(model, route, ofRoute(route));
+
+function reportSaid(model: Model, item: Named, all: readonly Said[]): void {
+  for (const { path, why, fix } of all) model.warn(item, "not-carried", path, why, fix);
 }
 
 /** Why a GatewayClass or Gateway with parameters is not accepted: what it asks for would not be done. */

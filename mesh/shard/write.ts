@@ -26,7 +26,9 @@ export class ShardWriter {
   readonly #hashes: number[] = [];
   readonly #pathHashes: number[] = [];
   readonly #valueHashes: number[] = [];
-  readonly #bytes: number[] = [];
+  /** The bytes of each text, and how many there are of all. */
+  readonly #pieces: (readonly number[])[] = [];
+  #length = 0;
   readonly #texts = new Map<string, number>();
   readonly #scopes = new Map<string, number>();
   readonly #patterns = new Map<string, number>();
@@ -61,7 +63,7 @@ export class ShardWriter {
     values.push(0, 0, members.length);
     candidates.push(0, 0, 0, conditionCount, conditionCount);
     rules.push(0, 0, 0, shares.length / SECTIONS.shares);
-    return joined({ ...this.#sections, entrySlots, placeSlots, valueSlots }, this.#bytes);
+    return joined({ ...this.#sections, entrySlots, placeSlots, valueSlots }, this.#pieces, this.#length);
   }
 
   #table(table: RouteTable): number {
@@ -163,8 +165,10 @@ export class ShardWriter {
   #text(text: string): number {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
-    for (const byte of textBytes(text)) this.#bytes.push(byte);
-    const index = this.#sections.texts.push(this.#bytes.length) - 1;
+    const bytes = textBytes(text);
+    this.#pieces.push(bytes);
+    this.#length += bytes.length;
+    const index = this.#sections.texts.push(this.#length) - 1;
     this.#texts.set(text, index);
     return index;
   }
@@ -177,10 +181,14 @@ function slots(records: readonly number[], stride: number, hashes: readonly numb
   return table;
 }
 
-function joined(sections: Readonly<Record<Section, ArrayLike<number>>>, text: readonly number[]): Uint8Array {
+function joined(
+  sections: Readonly<Record<Section, ArrayLike<number>>>,
+  texts: readonly (readonly number[])[],
+  length: number,
+): Uint8Array {
   const lengths = SECTION_NAMES.map((name) => sections[name].length);
   const words = HEAD_WORDS + lengths.reduce((sum, length) => sum + length, 0);
-  const bytes = new Uint8Array(words * 4 + text.length);
+  const bytes = new Uint8Array(words * 4 + length);
   const view = new Uint32Array(bytes.buffer, 0, words);
   view.set([MAGIC, SNAPSHOT_FORMAT, ...lengths]);
   let at = HEAD_WORDS;
@@ -188,6 +196,10 @@ function joined(sections: Readonly<Record<Section, ArrayLike<number>>>, text: re
     view.set(sections[name], at);
     at += sections[name].length;
   }
-  bytes.set(text, words * 4);
+  let end = words * 4;
+  for (const text of texts) {
+    bytes.set(text, end);
+    end += text.length;
+  }
   return bytes;
 }
