@@ -21,12 +21,12 @@ export type Result = Verdict & {
   readonly floor?: string;
 };
 
-/** The name that cases use for the product's own trusted header. */
-const TRUSTED_HEADER = /x-mesh-identity/gi;
-const OUR_TRUSTED_HEADER = MESH_HEADERS.attempt;
+/** The name that cases use for the product's own trusted header, which is what services are told of their caller; also as CGI spells it. */
+const TRUSTED_HEADER = /x([-_])mesh[-_]identity/gi;
+const ours = (_: string, separator: string): string => MESH_HEADERS.caller.replaceAll("-", separator);
 
 export async function run(given: CaseFile, tell: (result: Result) => void): Promise<void> {
-  const file = JSON.parse(JSON.stringify(given).replace(TRUSTED_HEADER, OUR_TRUSTED_HEADER)) as CaseFile;
+  const file = JSON.parse(JSON.stringify(given).replace(TRUSTED_HEADER, ours)) as CaseFile;
   const origins = Object.keys(file.origins.ports).map((name) => new Origin(name, file.origins.behaviours));
   for (const origin of origins) await origin.listen(file.origins.ports[origin.name]!); // its own key
   const dir = await mkdtemp(join(tmpdir(), "selvedge-attacks-"));
@@ -34,7 +34,14 @@ export async function run(given: CaseFile, tell: (result: Result) => void): Prom
   const mesh = await bootMesh({
     dir,
     control: { port: control, token: TOKEN },
-    edges: [{ name: "attacked", port: edge }],
+    // The contexts' upstreams see the Host of the request, and nothing that the local runtime adds to what goes out through fetch.
+    edges: [
+      {
+        name: "attacked",
+        port: edge,
+        hostPreserving: Object.values(file.origins.ports).map((port) => `127.0.0.1:${port}`),
+      },
+    ],
     neighbours: [{ name: "one-line", port: bare, code: ONE_LINE }],
     lookEveryMs: 50,
   });

@@ -78,8 +78,8 @@ it("an upstream that breaks the connection within an upload is to blame, and may
   expect(await send(head("/early"), upload)).toMatch(/^HTTP\/1.1 413 [\s\S]*abcdef$/);
 });
 
-it.each(["x/evil", "x?a=b", "user:pw@x", "x#f", "x\\\\evil"])(
-  "a Host of %j does not become part of the path",
+it.each(["x/evil", "x?a=b", "user:pw@x", "x#f", "x\\\\evil", "x:-1", "x, y", "x%00y", "[x]", "x\r\nHost: y"])(
+  "a Host of %j is no host, and becomes no part of the path",
   async (host) => {
     const answer = await send(`GET /~up.shop/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`, {});
     expect(answer).toMatch(/^HTTP\/1.1 400 [\s\S]*selvedge-cause: host-invalid/);

@@ -21,6 +21,10 @@ describe("towards the upstream", () => {
     "expect",
     ...Object.values(MESH_HEADERS),
     "Selvedge-Cause",
+    "selvedge_caller",
+    "X_Forwarded_For",
+    "x_forwarded_client_cert",
+    "proxy",
   ])("%s does not go", (name) => {
     expect(sent({ [name]: "x", "x-kept": "y" }).has(name)).toBe(false);
     expect(sent({ [name]: "x", "x-kept": "y" }).get("x-kept")).toBe("y");
@@ -69,6 +73,13 @@ describe("towards the upstream", () => {
     expect([headers.get("x-forwarded-host"), headers.get("x-forwarded-proto")]).toEqual(["shop.example", "https"]);
     expect(headers.has("x-forwarded-client-cert")).toBe(false);
   });
+
+  it.each(["x-real-ip", "x-forwarded-port", "x-forwarded-prefix"])(
+    "%s goes if a proxy of ours can have set it",
+    (name) => {
+      expect([0, 1].map((trusted) => sent({ [name]: "1" }, "192.0.2.1", trusted).get(name))).toEqual([null, "1"]);
+    },
+  );
 
   it.each([
     ["6.6.6.6, 203.0.113.9", 0, "192.0.2.1"],

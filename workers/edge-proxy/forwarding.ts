@@ -25,6 +25,19 @@ const NEVER_PASSED_ON: readonly string[] = [
   ...Object.values(MESH_HEADERS),
 ];
 
+/** A server that makes variables of header names (CGI, WSGI) takes these for what the mesh says, or for a proxy of its own (httpoxy, CVE-2016-5385). */
+const TAKEN_FOR_OTHERS: readonly string[] = [
+  "selvedge_caller",
+  "x_forwarded_for",
+  "x_forwarded_host",
+  "x_forwarded_proto",
+  "x_forwarded_client_cert",
+  "proxy",
+];
+
+/** What a proxy in front of the edge may say of the client and its connection; from anyone else it is the client's own word. */
+const OF_TRUSTED_PROXIES: readonly string[] = ["x-real-ip", "x-forwarded-port", "x-forwarded-prefix"];
+
 /** Upgrades have rules of their own; a trace goes end to end, and who names it in Connection would only cut it. */
 const NEVER_NAMED: ReadonlySet<string> = new Set(["upgrade", "traceparent", "tracestate"]);
 
@@ -45,10 +58,12 @@ export function requestHeaders(request: Request, url: URL, { client, scheme, tru
   const headers = new Headers(request.headers);
   const upgrade = headers.get("upgrade");
   clean(headers);
+  for (const name of TAKEN_FOR_OTHERS) headers.delete(name);
   if (upgrade !== null && upgrade.toLowerCase() !== "websocket") headers.delete("upgrade");
   headers.append("via", VIA);
   // What stands before our own proxies' elements a caller has written, and who reads the first one would take it at its word.
   keepLast(headers, "x-forwarded-for", trustedProxies);
+  if (trustedProxies === 0) for (const name of OF_TRUSTED_PROXIES) headers.delete(name);
   if (client !== "") headers.append("x-forwarded-for", client);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", scheme);

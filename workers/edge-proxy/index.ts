@@ -57,11 +57,14 @@ export function sidecar() {
     async fetch(request, env, context): Promise<Response> {
       const mine = (isolate ??= newIsolate(crypto.randomUUID()));
       const deployed = (deployment ??= deploymentOf(env));
-      const caller = (): string => callerOf(deployed, request, context);
+      // The runtime lets any Host through, and puts it into the URL as it is.
+      const url = URL.parse(request.url);
+      if (!url) return deny({ cause: "host-invalid" }, mine.active?.pointer ?? NOWHERE);
+      const caller = (): string => callerOf(deployed, request, url, context);
       const admitted = admit(mine.load, deployed.maxInFlight, caller, Date.now());
-      if (!admitted && !new URL(request.url).pathname.startsWith(RESERVED))
+      if (!admitted && !url.pathname.startsWith(RESERVED))
         return deny({ cause: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS }, mine.active?.pointer ?? NOWHERE);
-      const served = serve(mine, deployed, request, env, context).finally(() => {
+      const served = serve(mine, deployed, request, url, env, context).finally(() => {
         if (admitted) release(mine.load, admitted, Date.now());
       });
       // A caller that leaves would end this in the middle. Near the cap every place must come free again.
@@ -74,8 +77,8 @@ export function sidecar() {
 export default sidecar();
 
 /** Who must share an isolate with others: the workload where it is known, or else the address. */
-function callerOf({ ingress }: Deployment, request: Request, context: ExecutionContext): string {
-  const { workload, caller, client } = ingress(request, new URL(request.url), propsOf(context));
+function callerOf({ ingress }: Deployment, request: Request, url: URL, context: ExecutionContext): string {
+  const { workload, caller, client } = ingress(request, url, propsOf(context));
   return workload || `${caller} ${client}`;
 }
 
@@ -85,11 +88,11 @@ async function serve(
   mine: Isolate,
   deployed: Deployment,
   request: Request,
+  url: URL,
   env: Env,
   context: ExecutionContext,
 ): Promise<Response> {
   const { ingress, lookEveryMs, reportEveryMs } = deployed;
-  const url = new URL(request.url);
   const waiting = refresh(mine, lookEveryMs, env, request, context);
   if (waiting) await waiting;
   if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
