@@ -59,8 +59,8 @@ export function Chart({ title, at, lines, format, theme }: ChartProps) {
               label,
               stroke,
               width: 1.75,
-              points: { show: false },
-              spanGaps: true,
+              // A line shows where it has two ends; what stands alone would be invisible.
+              points: { show: true, size: 5, filter: alone },
               ...(fill && { fill: stroke.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)") }),
             };
           }),
@@ -97,6 +97,16 @@ export function Chart({ title, at, lines, format, theme }: ChartProps) {
     </figure>
   );
 }
+
+/** Which of the values in view have no neighbour, by index; null for none. */
+function alone(plot: uPlot, line: number): number[] | null {
+  const values = plot.data[line] ?? [];
+  const found = [...values.keys()].filter(
+    (index) => isThere(values[index]) && !isThere(values[index - 1]) && !isThere(values[index + 1]),
+  );
+  return found.length > 0 ? found : null;
+}
+const isThere = (value: unknown): boolean => typeof value === "number";
 
 /** Days where there are several; otherwise hours, with seconds where marks are closer than a minute. */
 function clock(marks: readonly number[]): (at: number) => string {

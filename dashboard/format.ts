@@ -1,7 +1,11 @@
 /** Numbers as people read them at a glance. */
 
-export const rate = (perSecond: number): string =>
-  perSecond === 0 ? "0" : perSecond < 10 ? perSecond.toFixed(perSecond < 0.1 ? 2 : 1) : compact(perSecond);
+/** A little is never nothing. */
+export function rate(perSecond: number): string {
+  if (perSecond === 0) return "0";
+  if (perSecond < 0.01) return "<0.01";
+  return perSecond < 9.95 ? perSecond.toFixed(perSecond < 0.1 ? 2 : 1) : compact(perSecond);
+}
 
 export function compact(n: number): string {
   if (n < 1000) return String(Math.round(n));
@@ -37,4 +41,4 @@ export function ago(ms: number): string {
   return `${Math.floor(s / 86_400)} d`;
 }
 
-export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+export const plural = (n: number, noun: string): string => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;

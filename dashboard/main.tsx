@@ -20,7 +20,13 @@ const TITLES = {
   configuration: "Configuration",
   edges: "Edges",
 };
-const HELP = "1–5 views · p pause · t theme · [ ] time range · / find";
+const KEYS = [
+  ["1–5", "views"],
+  ["p", "pause"],
+  ["t", "theme"],
+  ["[ ]", "time range"],
+  ["/", "find"],
+];
 
 function App() {
   /** Undefined until control has said so. */
@@ -124,7 +130,13 @@ function Dashboard() {
             </a>
           ))}
         </nav>
-        <p class="keys">{HELP}</p>
+        <ul class="keys" aria-label="Keys">
+          {KEYS.map(([key, what]) => (
+            <li key={key}>
+              <kbd>{key}</kbd> {what}
+            </li>
+          ))}
+        </ul>
       </aside>
       <main>
         <div class="bar">

@@ -3,7 +3,7 @@ import dagre from "@dagrejs/dagre";
 import { useMemo } from "preact/hooks";
 import type { MetricsResponse } from "../../mesh/api.ts";
 import { useLive } from "../api.ts";
-import { compact, milliseconds, percent, plural, rate } from "../format.ts";
+import { milliseconds, percent, plural, rate } from "../format.ts";
 import { byBadness, healthOf, metricsPath, type Point } from "../model.ts";
 import { altered, hrefOf } from "../place.ts";
 import { Card, Dot, Empty, Filter, Head, type Shown, Trouble } from "../shell.tsx";
@@ -147,7 +147,7 @@ function Panel({ name, calls, close, page }: { name: string; calls: readonly Cal
                 <Dot health={healthOf(call.total)} /> {call[other]}
               </dt>
               <dd>
-                {compact(call.total.requests)} requests, {rate(call.total.rate)}/s
+                {plural(call.total.requests, "request")}, {rate(call.total.rate)}/s
                 <br />
                 {percent(call.total.requests - call.total.errors, call.total.requests)} success, p99{" "}
                 {milliseconds(call.total.p99)}

@@ -12,6 +12,7 @@ import type { SignInResponse } from "../../mesh/api.ts";
 import { type Ports, portsFrom } from "../../local/ports.ts";
 import { type Browser, openBrowser } from "../support/browser.ts";
 import { ask } from "../support/http.ts";
+import { largeMetrics, largeResources } from "../support/large-mesh.ts";
 import { pause } from "../support/mesh.ts";
 import { freeBase } from "../support/ports.ts";
 import { missing } from "../support/programs.ts";
@@ -203,6 +204,35 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
   ])("says why there is nothing at %s", async (view, why) => {
     await show(view);
     await expect.poll(() => page.locator(".empty").first().innerText()).toContain(why);
+  });
+
+  it("draws a mesh of 1,000 services within two looks of it", async () => {
+    await page.route(/\/v1\/metrics/, (route) =>
+      route.fulfill({ json: largeMetrics(new URL(route.request().url()), 1000, 3) }),
+    );
+    await page.route(/\/v1\/resources/, (route) => route.fulfill({ json: largeResources(1000) }));
+    await page.reload();
+    const took: Record<string, number> = {};
+    for (const [view, drawn, count] of [
+      ["overview", "tr[data-row^='team-']", 8],
+      ["graph", "svg .call", 150],
+      ["services", "tr[data-row^='team-']", 50],
+    ] as const) {
+      const began = performance.now();
+      await show(view);
+      await page
+        .locator(drawn)
+        .nth(count - 1)
+        .waitFor();
+      took[view] = performance.now() - began;
+      expect(await page.locator(drawn).count()).toBe(count);
+    }
+    await sees("main .sub", "1,000 services");
+    await page.getByText("Next →").click();
+    await sees(".pages", "51–100 of 1000");
+    expect(Object.entries(took).filter(([, ms]) => ms >= 4000)).toEqual([]);
+    await page.unrouteAll();
+    await page.reload();
   });
 
   it("fits a telephone in every view", async () => {
