@@ -15,6 +15,7 @@ export type TestMesh = {
   readonly edge: number;
   readonly edges: readonly number[];
   readonly control: ControlClient;
+  readonly runtime: Mesh["runtime"];
   readonly close: () => Promise<void>;
 };
 
@@ -41,6 +42,7 @@ export async function testMesh(
       controlPort,
       placed.map(({ port }) => port),
     ),
+    runtime: mesh.runtime,
     close: async () => {
       await mesh.dispose();
       await rm(dir, { recursive: true, force: true });
