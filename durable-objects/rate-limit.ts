@@ -1,18 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import {
   type Bucket,
-  fullAt,
   fullBucket,
   lend,
   type LeaseReply,
   type LeaseRequest,
-  type Reserve,
-  reserveFor,
-  refill,
   resize,
-  restored,
   settle,
 } from "../mesh/policies/rate-limit-bucket.ts";
+import { type Reserve, fullAt, refill, reserveFor, restored } from "../mesh/policies/rate-limit-reserve.ts";
 import { capacityOf, type Limit } from "../mesh/policies/rate-limit.ts";
 
 export type BucketRequest = LeaseRequest & {

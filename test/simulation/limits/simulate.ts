@@ -9,10 +9,8 @@ import {
   lend,
   type LeaseReply,
   type LeaseRequest,
-  type Reserve,
-  reserveFor,
-  restored,
 } from "../../../mesh/policies/rate-limit-bucket.ts";
+import { type Reserve, reserveFor, restored } from "../../../mesh/policies/rate-limit-reserve.ts";
 import {
   arrive,
   ask,
