@@ -54,6 +54,8 @@ export type Bucket = {
   readonly calls: Flow;
   readonly allowed: Flow;
   readonly denied: Flow;
+  /** Tokens taken out of the level. */
+  readonly taken: Flow;
 };
 
 /** `seen` of what the holder has ever spent on credit is debited. */
@@ -156,6 +158,7 @@ export function fullBucket(capacity: Capacity, now: number): Bucket {
     calls: noFlow(now),
     allowed: noFlow(now),
     denied: noFlow(now),
+    taken: noFlow(now),
   };
 }
 
@@ -180,12 +183,13 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
 
   const had = takeOut(bucket, message, known);
   const seen = bucket.credits.get(message.holder)?.seen;
-  bucket.level -= seen === undefined ? message.debt : Math.max(0, message.spent - seen);
+  const owed = seen === undefined ? message.debt : Math.max(0, message.spent - seen);
+  bucket.level -= owed;
   const held = Math.min(message.held, had.depth);
   if (isSparse) addTo(bucket.sparse, must, now);
   const steady = isSparse ? 0 : demand;
   bucket.demand += steady;
-  const fair = fairShare(bucket, demand, now);
+  const fair = fairShare(bucket, message, now);
 
   const creditMs = Math.min(CREDIT_MS, Math.floor(capacity.creditUntil - now - graceMs(CREDIT_MS)));
   const credit = creditMs > 0 ? lendCredit(bucket, message, creditMs, now) : 0;
@@ -202,6 +206,7 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
   const tokens = tokensFor(bucket, { held, most, isSparse, fair, demand, unit, must, count });
   const depth = Math.max(held + tokens, most);
   const out = Math.max(depth, had.depth);
+  addTo(bucket.taken, tokens + owed, now);
   bucket.level = Math.min(bucket.level - tokens, Math.max(0, capacity.burst - bucket.out - out));
 
   const reserved = Math.max(rho, had.rho);
@@ -321,13 +326,13 @@ function tokensFor(bucket: Bucket, { held, most, isSparse, fair, demand, unit, m
  * The max-min fair share of what can be leased as a rate, by water-filling over the demands: those below it get all they
  * want, the others this much.
  */
-function fairShare(bucket: Bucket, own: number, now: number): number {
+function fairShare(bucket: Bucket, { holder: asking, demand: own }: LeaseRequest, now: number): number {
   if (now < bucket.fairUntil) return bucket.fair;
   bucket.fairUntil = now + FAIR_EVERY_MS;
   const available = 0.99 * bucket.capacity.perMs - 1.2 * perMsOf(bucket.sparse, now);
   if (bucket.demand <= 0.97 * available) return (bucket.fair = Infinity);
   const demands = [own];
-  for (const { demand } of bucket.leases.values()) if (demand > 0) demands.push(demand);
+  for (const [holder, { demand }] of bucket.leases) if (demand > 0 && holder !== asking) demands.push(demand);
   demands.sort((a, b) => a - b);
   let left = Math.max(0, available);
   for (const [index, demand] of demands.entries()) {

@@ -2,6 +2,7 @@
  * What of a bucket outlives its instance: a bound of all that was lent, written before the reply that lends it leaves. Restored
  * from it, a bucket errs to the side of its limit: what is doubtful is lost, never lent twice.
  */
+import { perMsOf } from "./flow.ts";
 import {
   type Bucket,
   type Capacity,
@@ -14,19 +15,24 @@ import {
 } from "./rate-limit-bucket.ts";
 
 /**
- * What must be in storage before a reply may leave: a lower bound of the level and an upper bound of every term, both with
- * room for a second, so that one write a second is enough.
+ * What must be in storage before a reply may leave: bounds of the level, of what is lent and of the terms. Each has room for what
+ * will be lent within a second, so that one write a second is enough for steady traffic. A burst, which the last seconds did
+ * not foretell, writes again each time that it has become half as large again.
  */
 export type Reserve = {
+  /** At least this is left. */
   readonly level: number;
-  /** An upper bound of the sum of rates. */
+  /** At most this is lent: sums of rates, and of what may be in hand. */
   readonly rho: number;
+  readonly out: number;
   /** An instance lends by this reserve until then. */
   readonly quiet: number;
   /** No lease or credit lent by it lasts longer. */
   readonly until: number;
 };
 const RESERVE_MS = 1000;
+/** What may be lent beyond what is lent already, as a part of all there is. */
+const ROOM = 1 / 100;
 
 /** The reserve to write, or undefined while `stored` still covers what was lent at `now`. */
 export function reserveFor(
@@ -37,24 +43,31 @@ export function reserveFor(
 ): Reserve | undefined {
   if (lent.kind === "wait") return undefined;
   const until = now + lent.forMs + graceMs(lent.forMs);
-  const { perMs, credit } = bucket.capacity;
+  const { level, rho, out } = bucket;
   const current = stored && now <= stored.quiet && until <= stored.until;
-  if (current && bucket.level >= stored.level && bucket.rho <= stored.rho) return undefined;
-  // Written again within the second: much is changing, and all that could be lent is written off.
+  if (current && level >= stored.level && rho <= stored.rho && out <= stored.out) return undefined;
+  const { perMs, burst } = bucket.capacity;
+  // What outgrows its room within the second may grow to all there is.
+  const rhoRoom = current && rho > stored.rho ? perMs : ROOM * perMs;
+  const outRoom = current && out > stored.out ? burst : ROOM * burst;
   return {
-    level: current ? -credit : Math.max(-credit, bucket.level - RESERVE_MS * perMs - credit),
-    rho: current ? Infinity : bucket.rho + perMs / 50,
+    level: levelAhead(bucket, now),
+    rho: Math.min(Math.max(perMs, rho), rho + rhoRoom),
+    out: Math.min(Math.max(burst, out), out + outRoom),
     quiet: now + RESERVE_MS,
     until: Math.max(stored?.until ?? 0, until + RESERVE_MS),
   };
 }
 
+/** What will be left in a second. What this is too low by is lost in a restart; where it is too high, it is written again. */
+const levelAhead = ({ level, capacity: { perMs, credit }, taken }: Bucket, now: number): number =>
+  Math.max(-credit, level - Math.floor(RESERVE_MS * Math.max(ROOM * perMs, 1.5 * perMsOf(taken, now))));
+
 /** Puts back all that is not lent, at an operator's word: no invariant but what was admitted before. The reserve that says so. */
 export function refill(bucket: Bucket, stored: Reserve, now: number): Reserve {
   settle(bucket, now);
-  const { perMs, burst, credit } = bucket.capacity;
-  bucket.level = Math.max(0, burst - bucket.out);
-  return { ...stored, level: Math.max(-credit, bucket.level - RESERVE_MS * perMs - credit) };
+  bucket.level = Math.max(0, bucket.capacity.burst - bucket.out);
+  return { ...stored, level: levelAhead(bucket, now) };
 }
 
 /**
@@ -62,14 +75,16 @@ export function refill(bucket: Bucket, stored: Reserve, now: number): Reserve {
  * their leases before go on with them. Until the reserve's second is over nothing is lent, since the instance before may
  * not know that it is one no longer; it can give out nothing that is not counted here.
  */
-export function restored(capacity: Capacity, { level, rho: most, quiet, until }: Reserve, now: number): Bucket {
+export function restored(capacity: Capacity, reserve: Reserve, now: number): Bucket {
+  const { quiet, until } = reserve;
   // What has come since the reserve was written, the instance before may have lent until it was quiet.
   const bucket = fullBucket(capacity, quiet);
-  const rho = Math.min(most, capacity.perMs);
-  const out = capacity.burst - Math.min(Math.max(0, level), capacity.burst);
+  const level = Math.min(reserve.level, capacity.burst);
+  const rho = Math.min(reserve.rho, capacity.perMs);
+  const out = Math.min(reserve.out, capacity.burst - Math.max(0, level));
   const reply: LeaseReply = { kind: "wait", waitMs: 0, relearning: true };
   bucket.leases.set(UNSEEN, { rho, out, until, demand: 0, seq: Infinity, reply });
-  Object.assign(bucket, { level: Math.min(level, capacity.burst), rho, out, soonest: until, quietUntil: quiet });
+  Object.assign(bucket, { level, rho, out, soonest: until, quietUntil: quiet });
   if (capacity.credit > 0) {
     bucket.credits.set(UNSEEN, { amount: capacity.credit, until: until + CREDIT_MS + graceMs(CREDIT_MS), seen: 0 });
     bucket.credit = capacity.credit;

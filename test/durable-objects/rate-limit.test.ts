@@ -61,11 +61,21 @@ it("forgets nothing that it lent when it is evicted, and lends nothing before it
   await sleep(bucket, 60_000);
   let sum = 0;
   for (let holder = 0; holder < 20; holder++) sum += tokensOf(await bucket.lease(from(`d${holder}`)));
-  // The second write within the second wrote off what was left: it is lost, not lent twice.
-  expect(sum).toBeLessThanOrEqual(80);
+  // Of the 80 that were left, half as many as had just been lent count as lent: they are lost, not lent twice.
+  expect([sum >= 70, sum <= 80]).toEqual([true, true]);
 });
 
-it("writes once a second, and once more where it lends more than a second's worth", async () => {
+it("loses none of a small quota when it is evicted, if its calls come one by one", async () => {
+  const bucket = fresh();
+  await bucket.lease(from("h", 1, { must: 1 }));
+  await sleep(bucket, 60_000);
+  await bucket.lease(from("h", 2, { must: 1 }));
+  await sleep(bucket, 60_000);
+  expect(await bucket.show()).toMatchObject({ lent: 0, leases: 0 });
+  expect((await bucket.show())!.level).toBeGreaterThanOrEqual(98);
+});
+
+it("writes once a second, and in a burst each time that it has become half as large again", async () => {
   const bucket = fresh();
   const steady = { requests: 1000, windowMs: 1000, burst: 5000 };
   const reserves = new Set<string>();
@@ -73,7 +83,7 @@ it("writes once a second, and once more where it lends more than a second's wort
     await bucket.lease(from(`h${holder}`, 1, { limit: steady, must: 50 }));
     reserves.add(await runInDurableObject(bucket, (_, { storage }) => JSON.stringify(storage.kv.get("reserve"))));
   }
-  expect(reserves.size).toBe(2);
+  expect(reserves.size).toBeLessThan(20);
 });
 
 it("gives a repeated message the same answer", async () => {

@@ -80,3 +80,11 @@ describe("of a limit of 5,000/s, isolates by Zipf's law", () => {
     expect(run.admitted / run.ideal).toBeGreaterThanOrEqual(0.95);
   });
 });
+
+it("One whose object is restarted every four seconds is used nearly whole", () => {
+  const limit = { rate: 500, burst: 500, skew: 0, seconds: 24, warmUpSeconds: 4, roundTripMs: 3, restartEveryMs: 4000 };
+  for (let seed = 1; seed <= 5; seed++) {
+    const run = simulate({ ...limit, seed, isolates: 20, load: 2 });
+    expect(run.admitted / run.ideal).toBeGreaterThanOrEqual(0.97);
+  }
+});
