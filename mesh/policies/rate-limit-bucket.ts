@@ -49,11 +49,8 @@ export type Bucket = {
   /** The water level: no holder's demand is met beyond it. Infinite while there is enough for all. */
   fair: number;
   fairUntil: number;
-  /** Tokens asked for one by one, and messages. */
+  /** Tokens asked for one by one. */
   readonly sparse: Flow;
-  readonly calls: Flow;
-  readonly allowed: Flow;
-  readonly denied: Flow;
   /** Tokens taken out of the level. */
   readonly taken: Flow;
 };
@@ -93,9 +90,6 @@ export type LeaseRequest = {
   readonly must: number;
   /** What it must be able to have in hand at once, if that is more than one isolate would: it lends in its turn. */
   readonly room: number;
-  /** Calls decided since the last message, for people to look at. */
-  readonly allowed: number;
-  readonly denied: number;
 };
 
 export type LeaseReply =
@@ -155,9 +149,6 @@ export function fullBucket(capacity: Capacity, now: number): Bucket {
     fair: Infinity,
     fairUntil: 0,
     sparse: noFlow(now),
-    calls: noFlow(now),
-    allowed: noFlow(now),
-    denied: noFlow(now),
     taken: noFlow(now),
   };
 }
@@ -168,9 +159,6 @@ export function lend(bucket: Bucket, message: LeaseRequest, now: number): LeaseR
   const known = bucket.leases.get(message.holder);
   if (known && message.seq <= known.seq)
     return message.seq === known.seq ? known.reply : { kind: "wait", waitMs: REFRESH_MS, relearning: false };
-  addTo(bucket.calls, 1, now);
-  addTo(bucket.allowed, message.allowed, now);
-  addTo(bucket.denied, message.denied, now);
   if (now < bucket.quietUntil) return { kind: "wait", waitMs: Math.ceil(bucket.quietUntil - now), relearning: true };
   const { capacity } = bucket;
   const count = bucket.leases.size + (known ? 0 : 1);

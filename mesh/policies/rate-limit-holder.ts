@@ -28,7 +28,7 @@ export type Holder = {
   /** When the message under way was sent, and when it counts as cut off with its request; 0 when there is none. */
   askedAt: number;
   askingUntil: number;
-  /** The debt, and the calls, that the message under way reports. */
+  /** The debt that the message under way reports. */
   reported: number;
   /** A lease that is in use is renewed from then on. */
   refreshAt: number;
@@ -50,9 +50,6 @@ export type Holder = {
   unit: number;
   /** Tokens that calls wait for and no message has asked for yet. */
   waiting: number;
-  /** Calls since the last message. */
-  allowed: number;
-  denied: number;
   /** What the object last said is safe to go on with without it, and the local bucket that stands in for it. */
   safe: number;
   safeUntil: number;
@@ -101,8 +98,6 @@ export const newHolder = (id: string, now: number): Holder => ({
   refusals: noFlow(now),
   unit: 1,
   waiting: 0,
-  allowed: 0,
-  denied: 0,
   safe: 0,
   safeUntil: 0,
   share: -1,
@@ -132,7 +127,6 @@ export function standing(holder: Holder, cost: number, now: number): Standing {
 
 /** Spends what `standing` has found in the same breath. */
 export function spend(holder: Holder, cost: number, found: "tokens" | "credit"): void {
-  holder.allowed++;
   if (found === "tokens") holder.tokens -= cost;
   else {
     holder.credit -= cost;
@@ -143,7 +137,6 @@ export function spend(holder: Holder, cost: number, found: "tokens" | "credit"):
 
 /** A call was refused. */
 export function refuse(holder: Holder, now: number): void {
-  holder.denied++;
   addTo(holder.refusals, 1, now);
 }
 
@@ -181,16 +174,15 @@ export function isDue(holder: Holder, now: number): boolean {
 export function ask(holder: Holder, now: number): LeaseRequest {
   accrue(holder, now);
   if (now >= holder.creditUntil) holder.credit = 0;
-  const { id, using, rho, depth, tokens, credit, spent, debt, unit, waiting: must, allowed, denied } = holder;
+  const { id, using, rho, depth, tokens, credit, spent, debt, unit, waiting: must } = holder;
   holder.seq++;
   holder.waiting = 0;
   holder.askedAt = now;
   holder.askingUntil = now + Math.min(500, Math.max(100, holder.roundTrip + 4 * holder.variation));
   holder.reported = debt;
-  holder.allowed = holder.denied = 0;
   const demand = perMsOf(holder.demand, now);
   const lease = { using, rho, depth, credit, held: tokens, spent, debt };
-  return { holder: id, seq: holder.seq, ...lease, demand, unit, must, room: 0, allowed, denied };
+  return { holder: id, seq: holder.seq, ...lease, demand, unit, must, room: 0 };
 }
 
 /** Takes the reply to message `seq`, unless that message has been given up. `random` is 0 to 1, and spreads the renewals. */

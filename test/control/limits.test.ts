@@ -33,8 +33,6 @@ const lease = (over: Partial<BucketRequest>): BucketRequest => ({
   unit: 1,
   must: 30,
   room: 0,
-  allowed: 0,
-  denied: 0,
   epoch: 1,
   limit: { requests: 10, windowMs: 86_400_000, burst: 100 },
   ...over,

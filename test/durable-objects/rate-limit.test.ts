@@ -22,8 +22,6 @@ const from = (holder: string, seq = 1, over: Partial<BucketRequest> = {}): Bucke
   unit: 1,
   must: 10,
   room: 0,
-  allowed: 0,
-  denied: 0,
   epoch: 1,
   limit,
   ...over,

@@ -260,7 +260,7 @@ export function simulate(scenario: Scenario): Outcome {
           else decide(since);
         };
         return time.after(10, poll);
-      } else holder.denied++;
+      }
       if (isDue(holder, clock())) message();
     };
     const { times = 1, everyMs = 1 } = scenario.bursts ?? {};
