@@ -60,7 +60,7 @@ export function Chart({ title, at, lines, format, theme }: ChartProps) {
               stroke,
               width: 1.75,
               // A line shows where it has two ends; what stands alone would be invisible.
-              points: { show: true, size: 5, filter: alone },
+              points: { show: false, size: 5, filter: alone },
               ...(fill && { fill: stroke.replace(/^rgb\((.*)\)$/, "rgba($1, 0.12)") }),
             };
           }),
@@ -110,7 +110,7 @@ const isThere = (value: unknown): boolean => typeof value === "number";
 
 /** Days where there are several; otherwise hours, with seconds where marks are closer than a minute. */
 function clock(marks: readonly number[]): (at: number) => string {
-  const apart = (marks[1] ?? 0) - (marks[0] ?? 0);
+  const apart = marks.length > 1 ? marks[1]! - marks[0]! : 60; // both there
   const options: Intl.DateTimeFormatOptions =
     apart >= 43_200
       ? { month: "short", day: "numeric" }

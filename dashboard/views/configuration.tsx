@@ -6,7 +6,7 @@ import { keyOf, titleOf } from "../../mesh/resources/resource.ts";
 import { resourceYaml } from "../../mesh/resources/to-yaml.ts";
 import { ask, useLive } from "../api.ts";
 import { ago, plural } from "../format.ts";
-import { conditionsOf, type Difference, differences, inOrder, isBad } from "../model.ts";
+import { type Condition, conditionsOf, type Difference, differences, inOrder, isBad } from "../model.ts";
 import { altered } from "../place.ts";
 import { Card, Empty, Filter, Head, Pill, type Shown, Table, Trouble } from "../shell.tsx";
 
@@ -98,8 +98,7 @@ export function Configuration({ place, paused, edges, resources = [] }: Shown) {
                 const conditions = conditionsOf(resource);
                 const bad = conditions.filter(isBad);
                 if (conditions.length === 0) return <span class="note">none</span>;
-                if (bad.length === 0)
-                  return <Pill tone="good">{[...new Set(conditions.map(({ type }) => type))].join(" · ")}</Pill>;
+                if (bad.length === 0) return <Pill tone="good">{holding(conditions).join(" · ")}</Pill>;
                 return bad.map(({ type, reason, message }) => (
                   <div key={type}>
                     <Pill tone="warn">{reason ?? type}</Pill> {message}
@@ -113,6 +112,11 @@ export function Configuration({ place, paused, edges, resources = [] }: Shown) {
     </>
   );
 }
+
+/** What holds, once; that a fault is absent is not worth a word. */
+const holding = (conditions: readonly Condition[]): string[] => [
+  ...new Set(conditions.filter(({ status }) => status === "True").map(({ type }) => type)),
+];
 
 /** Asked twice: a click too many must not change a mesh. Refused if another epoch came into force since the page was drawn. */
 function Rollback({ to, epoch }: { to: number; epoch: number }) {
@@ -181,6 +185,7 @@ function Diff({ from, to, close }: { from: number; to: number; close: string }) 
               `epoch ${from}`,
               `epoch ${to}`,
             )
+              .trimEnd()
               .split("\n")
               .slice(2)
               .map((line, index) => (

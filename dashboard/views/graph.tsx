@@ -198,7 +198,7 @@ function useLayout(calls: readonly Call[]): Layout {
   const pairs = calls.map(({ from, to }) => [from, to] as const).toSorted((a, b) => (a.join() < b.join() ? -1 : 1));
   return useMemo(() => {
     const graph = new dagre.graphlib.Graph();
-    graph.setGraph({ rankdir: "LR", ranksep: 130, nodesep: 28, marginx: 16, marginy: 16 });
+    graph.setGraph({ rankdir: "LR", ranksep: 210, nodesep: 28, marginx: 16, marginy: 16 });
     graph.setDefaultEdgeLabel(() => ({}));
     for (const name of new Set(pairs.flat())) graph.setNode(name, { width: WIDTH, height: HEIGHT });
     for (const [from, to] of pairs) graph.setEdge(from, to);
@@ -209,14 +209,29 @@ function useLayout(calls: readonly Call[]): Layout {
       height,
       nodes: graph.nodes().map((name) => ({ name, x: graph.node(name).x ?? 0, y: graph.node(name).y ?? 0 })),
       edges: graph.edges().map(({ v, w }) => {
-        const points = graph.edge({ v, w }).points ?? [];
-        return { from: v, to: w, path: curve(points), label: points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 } };
+        const points = fromSideToSide(graph.node(v), graph.edge({ v, w }).points ?? [], graph.node(w));
+        return { from: v, to: w, path: curve(points), label: labelSpot(points) };
       }),
     };
   }, [JSON.stringify(pairs)]);
 }
 
 type Spot = { readonly x: number; readonly y: number };
+
+/** Dagre leaves a node towards the next point, by its top as well; from left to right a line reads better from side to side. */
+function fromSideToSide(from: Partial<Spot>, points: readonly Spot[], to: Partial<Spot>): readonly Spot[] {
+  const { x: fromX = 0, y: fromY = 0 } = from;
+  const { x: toX = 0, y: toY = 0 } = to;
+  if (fromX >= toX) return points;
+  return [{ x: fromX + WIDTH / 2, y: fromY }, ...points.slice(1, -1), { x: toX - WIDTH / 2, y: toY }];
+}
+
+/** Over the level stretch before the arrival: nearer the start, lines of one caller run together. */
+function labelSpot(points: readonly Spot[]): Spot {
+  const last = points.at(-1) ?? { x: 0, y: 0 };
+  const middle = points[Math.floor(points.length / 2)] ?? last;
+  return { x: (middle.x + last.x) / 2, y: last.y };
+}
 
 /** Through the points, level where it leaves and where it arrives. */
 function curve(points: readonly Spot[]): string {

@@ -6,7 +6,7 @@ import type { Group, Grouping } from "../../mesh/telemetry/query.ts";
 import { useLive } from "../api.ts";
 import { Breakers } from "../breakers.tsx";
 import { compact, milliseconds, percent, rate } from "../format.ts";
-import { metricsPath, policiesOf, routesOf } from "../model.ts";
+import { metricsPath, nameOf, policiesOf, routesOf } from "../model.ts";
 import { type Column, Card, Empty, Head, type Shown, Table, Trouble } from "../shell.tsx";
 import { Signals } from "../signals.tsx";
 
@@ -34,12 +34,14 @@ export function Service({ place, range, paused, resources = [], theme }: Shown &
   const routes = routesOf(name, resources);
   const policies = policiesOf(name, resources);
   const [namespace, short] = name.split("/");
+  const isOf = (one: string) => resources.some((resource) => resource.kind === one && nameOf(resource) === name);
+  const kind = isOf("Backend") && !isOf("Service") ? "Backend" : "Service";
   return (
     <>
       <Head
         title={short ?? name}
-        sub={`Service in ${namespace}`}
-        command={`selvedge describe service ${short} -n ${namespace}`}
+        sub={`${kind} in ${namespace}`}
+        command={`selvedge describe ${kind.toLowerCase()} ${short} -n ${namespace}`}
       />
       <Trouble error={series.error ?? detail.error ?? breakers.error} />
       <Signals metrics={own} theme={theme} />

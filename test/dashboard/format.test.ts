@@ -11,6 +11,7 @@ it.each([
   [compact, 999, "999"],
   [compact, 12_345, "12k"],
   [compact, 2_500_000, "2.5M"],
+  [milliseconds, 0, "0 ms"],
   [milliseconds, 0.4, "0.4 ms"],
   [milliseconds, 41.2, "41 ms"],
   [milliseconds, 1500, "1.5 s"],

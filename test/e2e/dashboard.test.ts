@@ -1,6 +1,6 @@
 /**
  * `npm start` and the dashboard in a browser: one operator's session, each test a step of it.
- * `SCREENSHOTS=1` takes the pictures of docs/images while it goes.
+ * `SCREENSHOTS=1` takes the pictures of docs/images while it goes, after some minutes of traffic.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,6 +20,8 @@ import { start, type Started } from "../support/start.ts";
 
 const IMAGES = fileURLToPath(new URL("../../docs/images", import.meta.url));
 const SCREENSHOTS = process.env["SCREENSHOTS"] === "1";
+/** So long a time fills most of a chart. */
+const WARM_MS = SCREENSHOTS ? 150_000 : 0;
 const VIEWS = ["overview", "graph", "services", "service?name=shop/payments", "configuration", "edges"];
 
 const why = missing("chromium");
@@ -33,7 +35,8 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
   let token: string;
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), "selvedge-dashboard-"));
+    // Its path is in the pictures.
+    dir = await mkdtemp(SCREENSHOTS ? ".selvedge-" : join(tmpdir(), "selvedge-dashboard-"));
     const base = await freeBase();
     ports = portsFrom(base);
     mesh = start("--port", String(base), "--dir", dir);
@@ -41,7 +44,8 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     page = browser.page;
     token = (await readFile(join(dir, "token"), "utf8")).trim();
     await page.goto(`http://127.0.0.1:${ports.control}/`);
-  });
+    if (SCREENSHOTS) await pause(WARM_MS);
+  }, 60_000 + WARM_MS);
 
   afterAll(async () => {
     await browser?.close();
@@ -58,7 +62,11 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
   const sees = (selector: string, text: string | RegExp): Promise<void> =>
     page.locator(selector).filter({ hasText: text }).first().waitFor();
   const picture = async (name: string): Promise<void> => {
-    if (SCREENSHOTS) await page.screenshot({ path: join(IMAGES, `${name}.png`) });
+    if (!SCREENSHOTS) return;
+    const height = await page.evaluate(`document.documentElement.scrollHeight`);
+    await page.setViewportSize({ width: 1360, height: Number(height) });
+    await page.screenshot({ path: join(IMAGES, `${name}.png`) });
+    await page.setViewportSize({ width: 1360, height: 800 });
   };
   const checkout = () =>
     ask({ port: ports.edge, host: "shop.localhost", path: "/checkout", method: "POST" }).then(({ status }) => status);
@@ -86,7 +94,7 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
   });
 
   it("shows how the mesh is", async () => {
-    await sees(".figure", /Requests.*[1-9]\d* in all/);
+    await sees(".figure", /Requests.*[1-9][\d.]*k? in all/);
     await sees(".figure", /Success100%.*no 5xx/);
     await sees("tr[data-row='shop/payments']", /100%/);
     await sees("#breakers tr", /shop\/payments.*closed/);
@@ -103,7 +111,6 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await sees("#panel h2", "shop/payments");
     await sees("#panel dl", /requests.*100% success/);
     expect(page.url()).toContain("node=shop%2Fpayments");
-    await picture("graph");
     await page.getByText("Open the service").click();
     await sees("h1", "payments");
     await sees("#callers td", /./);
@@ -116,15 +123,21 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await buying(sees("#breakers tr", /shop\/payments.*open/));
     await sees("#wrong li", /breaker (open|half-open).*shop\/payments/);
     await sees("#wrong li", /shop\/payments.*answered 5xx/);
+    if (SCREENSHOTS) await buying(pause(12_000));
     await picture("dashboard");
     await page.keyboard.press("t");
     await picture("dashboard-dark");
     await page.keyboard.press("t");
     await show("service?name=shop/payments");
     await sees("#breakers tr", "open");
+    await sees(".command", "selvedge describe backend payments -n shop");
     await sees("#policies summary", "payments");
     await sees("tr", "breaker-open");
     await picture("service");
+    await show("graph?node=shop/checkout");
+    await sees(".call.failing text", "5xx");
+    await picture("graph");
+    await show("service?name=shop/payments");
     await payments("/_mend");
     await buying(sees("#breakers tr", /shop\/payments.*closed/));
     // It lets through ever more until it is as before.
@@ -155,6 +168,7 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await first.getByText("Roll back to 1").click();
     await sees("#history tr", /3.*in force.*dashboard.*Rollback to epoch 1/);
     await edgeAnswers(3, "v1");
+    await sees("#resources tr", /Gateway.*Accepted · Programmed · ResolvedRefs$/s);
     await sees("#resources tr", /HTTPRoute.*catalog.*Accepted/s);
   });
 
@@ -172,7 +186,6 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await sees("h1", "Edges");
     await sees("tr", /edge.*local.*3.*synced.*kv/);
     expect(await page.locator(".command code").innerText()).toBe("selvedge proxy-status");
-    await picture("edges");
   });
 
   it("keeps what it shows in the URL, and does by key what it does by hand", async () => {
@@ -243,7 +256,9 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
       const wider = await page.evaluate(`document.documentElement.scrollWidth - innerWidth`);
       expect([view, wider]).toEqual([view, 0]);
     }
-    await picture("telephone");
+    await show("overview");
+    await sees("#breakers tr", "shop/payments");
+    if (SCREENSHOTS) await page.screenshot({ path: join(IMAGES, "telephone.png") });
   });
 
   it("is signed out of for good, and has complained of nothing", async () => {

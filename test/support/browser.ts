@@ -17,7 +17,7 @@ export async function openBrowser(): Promise<Browser> {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: "/usr/bin/chromium",
     headless: true,
-    viewport: { width: 1360, height: 900 },
+    viewport: { width: 1360, height: 800 },
     colorScheme: "light",
     args: [
       "--no-sandbox",
