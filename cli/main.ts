@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { authzCommand } from "./commands/authz.ts";
 import { breakersCommand } from "./commands/breakers.ts";
 import { mirrorsCommand } from "./commands/mirrors.ts";
 import { checkCommand } from "./commands/check.ts";
@@ -49,6 +50,7 @@ for (const add of [
   deleteCommand,
   analyzeCommand,
   explainCommand,
+  authzCommand,
   historyCommand,
   rollbackCommand,
   proxyStatusCommand,

@@ -1,20 +1,15 @@
-import { InvalidArgumentError, Option, type Command } from "commander";
-import type { Asked } from "../../mesh/explain/explain.ts";
+import { Option, type Command } from "commander";
+import { askedFor, type AskedOptions, requestArguments } from "../asked.ts";
 import { connect } from "../client.ts";
 import { compiledFiles, compiledInForce } from "../compiled.ts";
 import { explanationRecord, explanationText } from "../explanation.ts";
-import { usage } from "../failure.ts";
 import { filenameOption } from "../options.ts";
 import { outputOption, printJson, printYaml } from "../output.ts";
 import { print } from "../terminal.ts";
 
-type Options = {
-  readonly header?: Headers;
+type Options = AskedOptions & {
   readonly filename?: readonly string[];
   readonly from: string;
-  readonly gateway: string;
-  readonly port?: number;
-  readonly meshDomain: string;
   readonly all?: true;
   readonly output: "text" | "json" | "yaml";
 };
@@ -23,23 +18,12 @@ type Options = {
 const NEAREST = 10;
 
 export function explainCommand(program: Command): void {
-  const command = program
-    .command("explain")
+  const command = requestArguments(program.command("explain"))
     .description("which rule takes a request, why the nearer ones do not, and what goes upstream; nothing is sent")
-    .argument("<method>", "GET, POST, …", parseMethod)
-    .argument("<url>", "of a Gateway's host; or of a service: http://NAME.NAMESPACE[:PORT]/…", parseUrl)
-    .addOption(new Option("-H, --header <name: value>", "a header of the request; repeatable").argParser(parseHeader))
     .addOption(filenameOption("what these resources would do, without a control plane; repeatable"))
     .addOption(
       new Option("--from <namespace>", "the caller's namespace, whose own routes may apply").default("", "none"),
     )
-    .addOption(new Option("--gateway <namespace/name>", "the one Gateway that the edge serves").default("", "all"))
-    .addOption(
-      new Option("--port <number>", "the listener port that the edge stands for; without it, the URL's").argParser(
-        parsePort,
-      ),
-    )
-    .addOption(new Option("--mesh-domain <domain>", "the edge's MESH_DOMAIN").default("mesh.internal"))
     .addOption(new Option("--all", `every rule that does not take it, not only the ${NEAREST} nearest`))
     .addOption(outputOption(["text", "json", "yaml"]))
     .action(async (method: string, url: URL, options: Options) => {
@@ -47,68 +31,11 @@ export function explainCommand(program: Command): void {
         ? { compiled: await compiledFiles(options.filename), epoch: null }
         : await compiledInForce(await connect(command));
       const { explain } = await import("../../mesh/explain/explain.ts");
-      const asked = askedFor(method, url, options);
+      const asked = askedFor(method, url, options, options.from);
       const explanation = explain(compiled, asked, options.all ? Infinity : NEAREST);
       const record = explanationRecord(asked, explanation, epoch);
       if (options.output === "json") return printJson("Explanation", record);
       if (options.output === "yaml") return printYaml("Explanation", record);
       return print(explanationText(record));
     });
-}
-
-/** As the edge reads a request: the Host header, where one is given, says more than the URL. */
-function askedFor(
-  method: string,
-  url: URL,
-  { header = new Headers(), port, gateway, from, meshDomain }: Options,
-): Asked {
-  const given = header.get("host");
-  const named = given === null ? url : URL.parse(`${url.protocol}//${given}`);
-  if (!named) throw usage(`the Host header is not a host: ${given}`);
-  header.set("host", named.host);
-  const scheme = url.protocol === "https:" ? "https" : "http";
-  const urlPort = Number(named.port) || undefined;
-  return {
-    method,
-    scheme,
-    host: named.host,
-    hostname: named.hostname,
-    pathname: url.pathname,
-    search: url.search,
-    urlPort,
-    port: port ?? urlPort ?? (scheme === "https" ? 443 : 80),
-    gateway,
-    caller: from,
-    domain: meshDomain,
-    header: (name) => header.get(name),
-    query: (name) => url.searchParams.get(name),
-  };
-}
-
-function parseMethod(text: string): string {
-  if (!/^[A-Za-z-]+$/.test(text)) throw new InvalidArgumentError("A method is a word such as GET.");
-  return text.toUpperCase();
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError("It is no http:// or https:// URL.");
-  return url;
-}
-
-function parseHeader(text: string, before: Headers = new Headers()): Headers {
-  const colon = text.indexOf(":");
-  try {
-    if (colon > 0) before.append(text.slice(0, colon), text.slice(colon + 1).trim());
-  } catch {
-    throw new InvalidArgumentError("That is no header.");
-  }
-  if (colon <= 0) throw new InvalidArgumentError("Write it as 'name: value'.");
-  return before;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
-  return port;
 }

@@ -21,6 +21,8 @@ export type Asked = Omit<Subject, "path"> &
 
 export type Explanation = {
   readonly reached: Reached;
+  /** The one that rules and policies see. */
+  readonly path: string;
   readonly taker?: Considered & { readonly route: string; readonly rule: string; readonly origin?: Origin };
   /** The nearest of those that come before the taker and do not take the request, in the order in which an edge tries them. */
   readonly passedOver: readonly (PassedOver & { readonly route: string; readonly rule: string })[];
@@ -43,7 +45,7 @@ export function explain(compiled: Compiled, asked: Asked, limit: number): Explan
     return { ...one, route: title, rule };
   };
   const told = nearest(passedOver, path, limit);
-  const base = { reached, passedOver: told.map(named), omitted: passedOver.length - told.length };
+  const base = { reached, path, passedOver: told.map(named), omitted: passedOver.length - told.length };
   const nothing = { policies: [], layers: [], shares: [] };
   // Refused before anything is decided about it, and told all the same what its rule would be.
   const refusal = refusalOf(snapshot, asked);

@@ -73,7 +73,7 @@ function answerOfLayers(layers: readonly Policy[], got: Got): Answer | undefined
   return undefined;
 }
 
-const isPreflight = ({ method, header }: Got): boolean =>
+export const isPreflight = ({ method, header }: Pick<Got, "method" | "header">): boolean =>
   method === "OPTIONS" && header("origin") !== null && header("access-control-request-method") !== null;
 
 export function sharesOf({ backends: all }: Snapshot, { layers, backends }: Rule, got: Got): Share[] {

@@ -101,6 +101,8 @@ export type Explanation = {
   /** The policy and rule that decided; absent where nothing matched, or nothing is there to match. */
   readonly policy?: string;
   readonly rule?: string;
+  /** Of the policy that decided. A refusal by ALLOW is one for want of a rule that matches. */
+  readonly action?: "ALLOW" | "DENY";
   /** Of a refusal: by DENY, the clauses that matched, any one of which would have to differ; otherwise those that fail in the ALLOW rule that is nearest. */
   readonly hindrances: readonly Hindrance[];
 };
@@ -110,10 +112,10 @@ export const explainAuthorization = (groups: readonly AuthorizationGroup[], aske
   groups.map((group) => explainGroup(group.filter(({ dryRun }) => !dryRun).map(readyPolicy), asked));
 
 function explainGroup(all: readonly ReadyPolicy[], asked: Asked): Explanation {
-  const ruled = (action: AuthorizationPolicy["action"]) =>
+  const ruled = (action: "ALLOW" | "DENY") =>
     all
       .filter(({ policy }) => policy.action === action)
-      .flatMap(({ policy, rules }) => rules.map((rule) => ({ policy: policy.name, rule })));
+      .flatMap(({ policy, rules }) => rules.map((rule) => ({ policy: policy.name, action, rule })));
   const policies = ["DENY", "ALLOW"].flatMap((action) =>
     all.filter(({ policy }) => policy.action === action).map(({ policy }) => policy.name),
   );
@@ -141,9 +143,14 @@ function explainGroup(all: readonly ReadyPolicy[], asked: Asked): Explanation {
 const decided = (
   allowed: boolean,
   policies: readonly string[],
-  by: { readonly policy: string; readonly rule: ReadyRule } | undefined,
+  by: { readonly policy: string; readonly action: "ALLOW" | "DENY"; readonly rule: ReadyRule } | undefined,
   hindrances: readonly Hindrance[],
-): Explanation => ({ allowed, policies, ...(by && { policy: by.policy, rule: by.rule.name }), hindrances });
+): Explanation => ({
+  allowed,
+  policies,
+  ...(by && { policy: by.policy, action: by.action, rule: by.rule.name }),
+  hindrances,
+});
 
 /** Of a part's alternatives, what fails in the one that fails least. */
 function fewestFailing(part: readonly (readonly Fact[])[], asked: Asked): Fact[] {

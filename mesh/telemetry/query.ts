@@ -3,7 +3,7 @@ import { quantile } from "../histogram.ts";
 import { fromWire, type WireCell } from "./flush.ts";
 import { addTally, emptyTally, isError, type Labels, type Tally } from "./series.ts";
 
-export const GROUPINGS = ["caller", "callee", "route", "rule", "backend", "class", "cause"] as const;
+export const GROUPINGS = ["caller", "callee", "route", "rule", "method", "backend", "class", "cause"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 export type Range = {

@@ -12,6 +12,8 @@ export type Labels = {
   /** `namespace/name` of the route, and its rule's name or number; empty where none matched. */
   readonly route: string;
   readonly rule: string;
+  /** One that the mesh carries; empty for any other. */
+  readonly method: string;
   /** `Service/namespace/name:port` or `Backend/namespace/name`. */
   readonly backend: string;
   /** Of the status that the caller saw. */
@@ -32,6 +34,7 @@ export const overflow = (from: Labels): Labels => ({
   callee: OTHER,
   route: OTHER,
   rule: OTHER,
+  method: OTHER,
   backend: OTHER,
   class: from.class,
   cause: "",
@@ -85,5 +88,5 @@ export function addTally(to: Tally, from: Tally): Tally {
 /** A call that an upstream or the mesh failed; what a caller did wrong (4xx) is not the service's error. */
 export const isError = ({ class: status }: Labels): boolean => status === "5xx";
 
-export const keyOf = ({ caller, callee, route, rule, backend, class: status, cause }: Labels): string =>
-  `${caller} ${callee} ${route} ${rule} ${backend} ${status} ${cause}`;
+export const keyOf = ({ caller, callee, route, rule, method, backend, class: status, cause }: Labels): string =>
+  `${caller} ${callee} ${route} ${rule} ${method} ${backend} ${status} ${cause}`;

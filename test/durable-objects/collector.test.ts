@@ -23,7 +23,18 @@ const flush = (over: Partial<Flush> & { readonly requests?: number } = {}): Flus
     inFlight: 0,
     closing: false,
     peak: requests,
-    series: [{ caller: "", callee: "shop/cart", route: "shop/cart", rule: "0", backend: "b", class: "2xx", cause: "" }],
+    series: [
+      {
+        caller: "",
+        callee: "shop/cart",
+        route: "shop/cart",
+        rule: "0",
+        method: "GET",
+        backend: "b",
+        class: "2xx",
+        cause: "",
+      },
+    ],
     cells: [[second, 0, requests, 12, requests, 0, 0, 600, 0, [32, requests]]],
     ...rest,
   };

@@ -4,6 +4,7 @@
  */
 import type { CollectorObject } from "../../durable-objects/index.ts";
 import type { Cause } from "../../mesh/denial.ts";
+import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import type { Rule } from "../../mesh/snapshot.ts";
 import type { Flush } from "../../mesh/telemetry/flush.ts";
 import {
@@ -43,6 +44,8 @@ export function observed(
     callee: ownerOf(backend),
     route: rule?.route ?? "",
     rule: rule?.rule ?? "",
+    // Others are refused, and a caller can make up any number of them.
+    method: CARRIED_METHODS.has(request.method) ? request.method : "",
     backend,
     class: classOf(response.status),
     cause,

@@ -250,6 +250,7 @@ describe("an explanation", () => {
       allowed: false,
       policies: ["shop/carts"],
       policy: "shop/carts",
+      action: "ALLOW",
       rule: "read",
       hindrances: [{ path: "spec.rules[0].from[0].source.namespaces", seen: "test", wants: "one of shop" }],
     });
@@ -262,6 +263,7 @@ describe("an explanation", () => {
       allowed: false,
       policies: ["shop/deny"],
       policy: "shop/deny",
+      action: "DENY",
       rule: "0",
       hindrances: [
         { path: "p", seen: "/admin/x", wants: "none of /admin/*" },

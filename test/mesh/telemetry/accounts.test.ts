@@ -21,6 +21,7 @@ const labels = (over: Partial<Labels> = {}): Labels => ({
   callee: "shop/cart",
   route: "shop/cart",
   rule: "0",
+  method: "GET",
   backend: "Service/shop/cart:80",
   class: "2xx",
   cause: "",

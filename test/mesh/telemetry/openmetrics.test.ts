@@ -8,6 +8,7 @@ const labels: Labels = {
   callee: "shop/cart",
   route: "shop/cart",
   rule: "0",
+  method: "GET",
   backend: "Service/shop/cart:80",
   class: "2xx",
   cause: "",

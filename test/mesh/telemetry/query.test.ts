@@ -8,6 +8,7 @@ const labels = (over: Partial<Labels>): Labels => ({
   callee: "shop/cart",
   route: "shop/cart",
   rule: "0",
+  method: "GET",
   backend: "b",
   class: "2xx",
   cause: "",
