@@ -8,11 +8,15 @@ import { quantile } from "./statistics.ts";
 
 export type Job = {
   readonly port: number;
-  /** Sent as it is, each time. */
-  readonly request: string;
+  /** Sent as they are, in turn. */
+  readonly requests: readonly string[];
   readonly connections: number;
   /** A request that has begun by then is waited for, so that there is at least one of each connection. */
   readonly ms: number;
+  /** Requests a second of all connections together; a latency then counts from when its request was due. Default: as many as go. */
+  readonly rate?: number;
+  /** A header field of responses, in lower case, whose values are counted. */
+  readonly stamp?: string;
 };
 
 export type Result = {
@@ -24,27 +28,38 @@ export type Result = {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
+  /** The different stamps that there were. */
+  readonly stamps: readonly string[];
 };
 
 /** After its time is up, a job ends within this, whatever does not answer. */
 const GRACE_MS = 30_000;
 
-async function run({ port, request, connections, ms }: Job): Promise<Result> {
-  const bytes = Buffer.from(request, "latin1");
+async function run({ port, requests, connections, ms, rate, stamp }: Job): Promise<Result> {
+  const bytes = requests.map((request) => Buffer.from(request, "latin1"));
+  const everyMs = rate === undefined ? 0 : (1000 * connections) / rate;
+  const stamps = new Set<string>();
   const latencies: number[] = [];
   let errors = 0;
   const began = performance.now();
   const end = began + ms;
 
-  const one = (): Promise<void> =>
+  const one = (_: unknown, number: number): Promise<void> =>
     new Promise((resolve) => {
       const socket = connect({ port, host: "127.0.0.1", noDelay: true });
       const parser = new ResponseParser();
-      let sent = 0;
+      let turn = number;
+      let due = began + (everyMs * number) / connections;
       let closing = false;
+      const write = () => {
+        socket.write(bytes[turn % bytes.length]!);
+        turn += connections;
+      };
       const send = () => {
-        sent = performance.now();
-        socket.write(bytes);
+        const now = performance.now();
+        if (everyMs === 0) due = now;
+        if (due <= now) write();
+        else setTimeout(write, due - now);
       };
       const close = () => {
         closing = true;
@@ -56,8 +71,11 @@ async function run({ port, request, connections, ms }: Job): Promise<Result> {
         try {
           for (const status of parser.push(chunk)) {
             const now = performance.now();
-            latencies.push(now - sent);
+            latencies.push(now - due);
             if (status !== 200) errors++;
+            const stamped = stamp === undefined ? undefined : parser.field(stamp);
+            if (stamped !== undefined) stamps.add(stamped);
+            due += everyMs;
             if (now < end) send();
             else close();
           }
@@ -82,6 +100,7 @@ async function run({ port, request, connections, ms }: Job): Promise<Result> {
     rate: samples.length / seconds,
     p50: quantile(samples, 0.5),
     p99: quantile(samples, 0.99),
+    stamps: [...stamps],
   };
 }
 

@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import type { Benchmark, Context } from "./benchmark.ts";
+import { CHURN } from "./churn.ts";
 import { DECISIONS } from "./decisions.ts";
 import { MATCHING } from "./matching.ts";
 import { type Row, table } from "./row.ts";
@@ -9,7 +10,7 @@ import { SIZE } from "./size.ts";
 import { stage, type Stage } from "./stage.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-const BENCHMARKS = [...SIZE, ...MATCHING, ...DECISIONS, ...TRAFFIC];
+const BENCHMARKS = [...SIZE, ...MATCHING, ...DECISIONS, ...TRAFFIC, ...CHURN];
 const PAIRS = 9;
 const QUICK_PAIRS = 3;
 

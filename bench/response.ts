@@ -13,6 +13,12 @@ const LONGEST_HEAD = 64 * 1024;
 export class ResponseParser {
   #state: State = HEAD;
   #status = 0;
+  #fields = "";
+
+  /** Of the response that came last, as far as its head has: the value of a header field, given in lower case. */
+  field(name: string): string | undefined {
+    return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, "i").exec(this.#fields)?.[1];
+  }
 
   /** The statuses of the responses that these bytes complete. Throws on what is not HTTP/1.1, or has no length. */
   push(bytes: Buffer): number[] {
@@ -75,6 +81,7 @@ export class ResponseParser {
     const status = /^HTTP\/1\.1 (\d{3})/.exec(head)?.[1];
     if (status === undefined) throw new Error(`not a response: ${head.slice(0, 40)}`);
     this.#status = Number(status);
+    this.#fields = head;
     if (/\r\ntransfer-encoding:[^\r]*chunked/i.test(head)) {
       this.#state = { kind: "chunk-size", text: "" };
       return;

@@ -79,6 +79,36 @@ const snapshotOf = (hosts: Readonly<Record<string, RouteTable>>, rules: number):
   rules: Array.from({ length: rules }, (_, n) => ({ route: "", rule: String(n), layers: [], backends: [] })),
 });
 
+/** The header field in which a stamped route says which version of it answers. */
+export const STAMP = "x-route-version";
+
+/** HTTPRoutes of one rule each and a host each, and what they need: as many resources as routes. */
+export const singles = (routes: number, upstream: string): string =>
+  [
+    gateway,
+    ...Array.from({ length: BACKENDS }, (_, n) => backend(n, upstream)),
+    ...Array.from({ length: routes }, (_, n) => single(n, 0)),
+  ].join("---\n");
+
+/** The n-th of them, as of a version. */
+export const single = (n: number, version: number): string => `\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: shop-${n}, namespace: bench }
+spec:
+  parentRefs: [{ name: edge }]
+  hostnames: [shop-${n}.bench.test]
+  rules:
+    - matches: [{ path: { type: PathPrefix, value: ${prefixOf(0)} } }]
+      backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: backend-${n % BACKENDS}, port: 80 }]
+${version > 0 ? stamped(version) : ""}`;
+
+const stamped = (version: number): string => `\
+      filters:
+        - type: ResponseHeaderModifier
+          responseHeaderModifier: { set: [{ name: ${STAMP}, value: "${version}" }] }
+`;
+
 const gateway = `\
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

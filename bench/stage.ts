@@ -28,6 +28,10 @@ export type Standing = {
 
 export type Stage = {
   readonly loader: Loader;
+  /** The upstream's origin. */
+  readonly upstream: string;
+  /** For whoever starts more: called when all is over, the last first. */
+  readonly atClose: (close: () => Promise<unknown>) => void;
   readonly mesh: (configuration: Configuration) => Promise<Standing>;
   readonly close: () => Promise<void>;
 };
@@ -46,6 +50,8 @@ export async function stage(): Promise<Stage> {
   const meshes = new Map<string, Promise<Standing>>();
   return {
     loader: load,
+    upstream,
+    atClose: (close) => closing.push(close),
     mesh: (configuration) => {
       const key = JSON.stringify(configuration);
       const standing = meshes.get(key) ?? boot(configuration, upstream, closing);
@@ -118,7 +124,7 @@ async function boot(
   };
 }
 
-async function apply(control: number, token: string, text: string): Promise<ChangeResponse> {
+export async function apply(control: number, token: string, text: string): Promise<ChangeResponse> {
   const response = await fetch(`http://127.0.0.1:${control}/v1/apply`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
@@ -128,7 +134,8 @@ async function apply(control: number, token: string, text: string): Promise<Chan
   return (await response.json()) as ChangeResponse;
 }
 
-async function serves(edge: number, epoch: number): Promise<void> {
+/** Waits until the edge serves `epoch` or a later one. */
+export async function serves(edge: number, epoch: number): Promise<void> {
   for (const give = performance.now() + SERVED_WITHIN_MS; performance.now() < give;) {
     const health = await fetch(`http://127.0.0.1:${edge}/.well-known/selvedge/health`);
     if (health.ok && ((await health.json()) as { epoch: number }).epoch >= epoch) return;

@@ -40,7 +40,8 @@ async function pairs(
   connections = CONNECTIONS,
 ): Promise<{ readonly baseline: Result; readonly variant: Result }[]> {
   const { loader } = await stage();
-  const run = (side: Side) => () => loader.run({ ...side, connections, ms: PER_RUN_MS });
+  const run = (side: Side) => () =>
+    loader.run({ port: side.port, requests: [side.request], connections, ms: PER_RUN_MS });
   return inPairs(count, run(baseline), run(variant));
 }
 
