@@ -1,6 +1,7 @@
 /**
  * `npm run fuzz [-- --cases N] [--seed S]`: the matcher against the specification read rule by rule, over tables and requests that the
  * seed alone decides. A case is one request against one table; the first that differs is made as small as it can be and shown.
+ * `npm run fuzz -- --edge MINUTES [--seed S]`: raw requests against a real edge for so long; edge.ts says what must hold.
  */
 import { parseArgs } from "node:util";
 import fc from "fast-check";
@@ -15,6 +16,7 @@ import {
   resourcesOf,
   type Tables,
 } from "../support/route-tables.ts";
+import { fuzzEdge } from "./edge.ts";
 
 const PER_TABLE = 20;
 /** Tables between two lines of progress. */
@@ -22,13 +24,23 @@ const STEP = 2500;
 const MOST_CASES = 100_000_000;
 
 const { values: flags } = parseArgs({
-  options: { cases: { type: "string", default: "100000" }, seed: { type: "string" } },
+  options: { cases: { type: "string", default: "100000" }, seed: { type: "string" }, edge: { type: "string" } },
 });
 const cases = Number(flags.cases);
 const seed = Number(flags.seed ?? Date.now() % 2 ** 31);
 if (!Number.isInteger(cases) || cases < 1 || cases > MOST_CASES || !Number.isInteger(seed)) {
   console.error(`--cases is a whole number from 1 to ${MOST_CASES}, --seed a whole number`);
   process.exit(2);
+}
+if (flags.edge !== undefined) {
+  const minutes = Number(flags.edge);
+  if (!(minutes > 0)) {
+    console.error("--edge is a number of minutes");
+    process.exit(2);
+  }
+  console.log(`seed ${seed}, ${minutes} minutes`);
+  await fuzzEdge(seed, minutes);
+  process.exit(0);
 }
 
 const count = { matched: 0, unmatched: 0 };

@@ -2,6 +2,7 @@
 import { DEFAULT_PORT } from "../../mesh/redirect.ts";
 import { isRecord } from "../../mesh/canonical.ts";
 import type { Ingress } from "./ingress.ts";
+import { platformFacts } from "./platform-facts.ts";
 
 export type Vars = {
   readonly MESH_DOMAIN: string;
@@ -54,16 +55,16 @@ export function deploymentOf(vars: Vars): Deployment {
     maxInFlight: Number(vars.MAX_IN_FLIGHT) || Infinity,
     allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
-    ingress: ({ headers, cf }, url, props) => {
+    ingress: (request, url, props) => {
       const scheme = (vars.LISTENER_SCHEME || url.protocol.slice(0, -1)) === "https" ? "https" : "http";
       return {
         scheme,
         port: port || Number(url.port) || DEFAULT_PORT[scheme],
         caller,
-        workload: workloadIn(props) || (certificates ? workloadOf(certificates, cf) : ""),
+        workload: workloadIn(props) || (certificates ? workloadOf(certificates, platformFacts(request)) : ""),
         domain,
         trustedProxies,
-        client: isAddress ? address : (headers.get(address) ?? ""),
+        client: isAddress ? address : (request.headers.get(address) ?? ""),
       };
     },
   };

@@ -19,6 +19,7 @@ import { OVERLOADED_RETRY_MS } from "./layers/low-priority.ts";
 import { type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
+import { platformFacts } from "./platform-facts.ts";
 import { deny } from "./proxy.ts";
 import { report } from "./report.ts";
 import { fetchShard, keepAhead } from "./shards.ts";
@@ -138,7 +139,10 @@ async function begin(mine: Isolate, env: Env, request: Request, context: Executi
   mine.lookedAt = Date.now();
 }
 
-const coloOf = ({ cf }: Request): string => (typeof cf?.colo === "string" ? cf.colo : "local");
+function coloOf(request: Request): string {
+  const colo = platformFacts(request)?.colo;
+  return typeof colo === "string" ? colo : "local";
+}
 
 function stores(env: Env, request: Request): Stores {
   return {
