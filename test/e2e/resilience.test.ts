@@ -2,6 +2,7 @@
 import { type IncomingMessage, request as send, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { RETRY_CONDITIONS } from "../../mesh/resources/traffic/retry.ts";
 import { ask, type Asked } from "../support/http.ts";
 import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
 import { streaming, type Upstream, upstream } from "../support/upstream.ts";
@@ -133,6 +134,14 @@ const MANIFESTS = () =>
       `retry: { on: [5xx], attempts: 2, backoff: { base: 1ms, max: 1ms }, budget: { minPerSecond: 50 } }
   fault: { expires: "${TOMORROW}", abort: { percent: 2, status: 503 }, reset: { percent: 2 } }`,
     ),
+    balanced("eager", `{ url: "${leaf.url}" }, { url: "${leaf.url}/again" }`),
+    policy("eager", EAGER),
+    backend("eager-and-faulty", leaf.url),
+    policy(
+      "eager-and-faulty",
+      `${EAGER}
+  fault: { expires: "${TOMORROW}", truncate: { percent: 50, afterBytes: 1 }, delay: { percent: 50, for: 10ms } }`,
+    ),
     backend("spoilt", leaf.url),
     policy(
       "spoilt",
@@ -162,6 +171,17 @@ const MANIFESTS = () =>
     balanced("hedged", ten.map(({ url }, index) => `{ url: "${url}", weight: ${index === 3 ? 1 : 4} }`).join(", ")),
     policy("hedged", "loadBalancing: { strategy: RoundRobin }\n  hedge: {}"),
   ].join("");
+/** Everything that a policy can be told to try again for, as often as it can be told to. */
+const EAGER = `timeouts: { request: 1s, try: 300ms, firstByte: 200ms, idle: 100ms }
+  retry:
+    on: [${RETRY_CONDITIONS.join(", ")}]
+    codes: [500, 502, 503, 504, 409, 429]
+    headers: [{ name: x-again }]
+    attempts: 10
+    backoff: { base: 1ms, max: 1ms }
+    budget: { percent: 100, minPerSecond: 1000 }
+  hedge: { percentile: 50, minDelay: 1ms, budgetPercent: 100 }
+  staleServe: {}`;
 const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
 /** At the chain's own address, what is left of the path says who is next: another relay, or the leaf. */
 const chain = () => `
@@ -262,6 +282,45 @@ describe("retries", () => {
       undefined,
     ]);
     expect(leaf.received).toHaveLength(1);
+  });
+
+  it.each<[string, (request: IncomingMessage, response: ServerResponse) => void]>([
+    ["the connection is reset", (request) => void request.socket.resetAndDestroy()],
+    ["the connection is closed", (request) => void request.socket.destroy()],
+    ["nothing is said any more", () => {}],
+    [
+      "the answer is 503 with a Retry-After",
+      (_, response) => void response.writeHead(503, { "retry-after": "0" }).end(),
+    ],
+    [
+      "the answer is 500, and says to try again",
+      (_, response) => void response.writeHead(500, { "x-again": "1" }).end(),
+    ],
+    ["the answer is a gateway's 502", (_, response) => void response.writeHead(502).end()],
+    ["the answer is 429", (_, response) => void response.writeHead(429).end()],
+    ["the answer is no HTTP", (request) => void request.socket.end("nonsense\r\n\r\n")],
+    [
+      "the answer stops after its headers",
+      (_, response) => response.writeHead(200, { "content-length": 9 }).flushHeaders(),
+    ],
+    [
+      "the answer is shorter than it says",
+      (request, response) => {
+        response.writeHead(200, { "content-length": 100 }).write("paid");
+        setTimeout(() => request.socket.destroy(), 5);
+      },
+    ],
+  ])("no configuration makes two of one payment: once it is carried out and %s", async (_, answer) => {
+    leafAnswers = answer;
+    const payments = ["eager", "eager-and-faulty"].flatMap((service) =>
+      ["POST", "PATCH"].flatMap((method) =>
+        Array.from({ length: 5 }, (__, n) => ({ service, method, path: `/${service}/${method}/${n}` })),
+      ),
+    );
+    await Promise.all(payments.map(({ service, method, path }) => seen(service, path, { method, body: "1 €" })));
+    const carriedOut = leaf.received.map(({ url }) => url.replace("/again", ""));
+    expect(carriedOut.toSorted()).toEqual([...new Set(carriedOut)].toSorted());
+    expect(carriedOut.length).toBeGreaterThan(0);
   });
 
   it("make of one failure in twenty fewer than one in five hundred", async () => {
