@@ -1,7 +1,7 @@
 /** What the simulated users apply: one mesh, in versions that differ in a mark that every request carries to its service. */
 
-export const RATE = 5;
-export const BURST = 10;
+export const RATE = 30;
+export const BURST = 30;
 export const PERMITS = 4;
 export const PROBES = 2;
 /** Milliseconds. */
@@ -15,9 +15,9 @@ export type Service = keyof typeof SERVICES;
 
 const POLICIES: Readonly<Record<Service, string>> = {
   catalog: `
-  timeouts: { request: ${REQUEST_MS}ms, firstByte: 500ms }
+  timeouts: { request: ${REQUEST_MS}ms, firstByte: 1200ms }
   retry: { on: [5xx, reset, connect-failure], attempts: 3, backoff: { base: 20ms, max: 200ms } }
-  breaker: { openFor: 2s, maxOpenFor: 4s, probes: ${PROBES}, rampFor: 1s }`,
+  breaker: { failures: 3, failureRatio: 0.3, window: 4s, openFor: 500ms, maxOpenFor: 500ms, probes: ${PROBES}, rampFor: 500ms }`,
   pay: `
   timeouts: { request: ${REQUEST_MS}ms, firstByte: 800ms }
   retry: { on: [5xx, reset, connect-failure], attempts: 3, backoff: { base: 20ms, max: 200ms } }`,
@@ -62,6 +62,12 @@ spec:
   - matches: [{ path: { value: /${name} } }]
     filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-mark, value: "${mark}" }] } }]
     backendRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: ${name} }]`;
+
+/** What another team applies, beside everything else. */
+export const beside = (name: string): string => `apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: ${name}, namespace: shop }
+spec: { endpoints: [{ url: "http://${name}.internal" }] }`;
 
 /** Forbidden to everyone, whatever way it is spelt. */
 export const FORBIDDEN = "/catalog/admin";

@@ -7,6 +7,8 @@ export type Answered = {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
+  /** Whose answer it is. */
+  readonly by: Process;
 };
 
 /** A place where one isolate after the other runs. */
@@ -90,7 +92,7 @@ export class Edges {
     this.onAnswer(process, response.headers.get("selvedge-cause") ?? "");
     const body = await response.text();
     world.time.after(world.between("ways", 1, 10), () =>
-      end({ status: response.status, headers: response.headers, body }),
+      end({ status: response.status, headers: response.headers, body, by: process }),
     );
     served = true;
     leave();

@@ -3,7 +3,7 @@ import { BURST, FORBIDDEN, MOST_ATTEMPTS, PERMITS, PROBES, RATE, REQUEST_MS } fr
 import type { Answered } from "./edges.ts";
 import type { Heard } from "./objects.ts";
 import type { Sent } from "./services.ts";
-import type { Task } from "./world.ts";
+import type { Process, Task } from "./world.ts";
 
 /** A request of a user. `keyed`: it brings an idempotency key, which its retries share. */
 export type Asked = {
@@ -21,9 +21,15 @@ export type Happening =
   | { readonly kind: "over"; readonly sent: Sent }
   | { readonly kind: "heard"; readonly heard: Heard; readonly by: Task }
   | { readonly kind: "answered"; readonly asked: Asked; readonly answer: Answered | undefined }
-  /** An apply was acknowledged, or at least begun: an epoch may be in force from now on. */
-  | { readonly kind: "applying"; readonly mark: string }
-  | { readonly kind: "committed"; readonly mark: string; readonly epoch: number };
+  /** An apply was acknowledged. */
+  | { readonly kind: "committed"; readonly epoch: number }
+  /** Nothing is wrong any more, and nothing is applied. */
+  | { readonly kind: "calm" }
+  /** The end: what control's log says of every epoch, in order. */
+  | { readonly kind: "log"; readonly epochs: readonly Logged[] };
+
+/** An epoch: the mark of its routes, and the names of the backends that others have applied beside them. */
+export type Logged = { readonly epoch: number; readonly mark: string; readonly beside: readonly string[] };
 
 export type Invariant = {
   readonly name: string;
@@ -37,11 +43,11 @@ const rootOf = (id: string): string => id.split(".")[0]!;
 /** §8.1 No request is routed by a half-applied configuration: what its service saw is what the epoch on its answer says. */
 function oneConfiguration(): Invariant {
   const marks = new Map<string, string>();
-  const epochs = new Map<number, string>();
+  /** By epoch and mark, a request that was answered so. */
+  const answered = new Map<string, string>();
   return {
     name: "8.1 one configuration",
     see(happening) {
-      if (happening.kind === "committed") epochs.set(happening.epoch, happening.mark);
       if (happening.kind === "sent" && happening.sent.url.hostname !== "") {
         const id = idOf(happening.sent);
         const mark = happening.sent.headers.get("x-mark");
@@ -53,14 +59,66 @@ function oneConfiguration(): Invariant {
       if (happening.kind === "answered" && happening.answer) {
         const { asked, answer } = happening;
         const mark = marks.get(asked.id);
-        const expected = epochs.get(Number(answer.headers.get("selvedge-epoch")));
-        if (mark !== undefined && expected !== undefined && mark !== expected)
-          return `${asked.id} says epoch ${answer.headers.get("selvedge-epoch")} (${expected}) and went as ${mark}`;
+        const epoch = answer.headers.get("selvedge-epoch");
+        if (mark !== undefined && epoch !== null) answered.set(`${epoch} ${mark}`, asked.id);
+      }
+      if (happening.kind === "log") {
+        const logged = new Set(happening.epochs.map(({ epoch, mark }) => `${epoch} ${mark}`));
+        for (const [as, id] of answered)
+          if (!logged.has(as)) return `${id} was served as (epoch, mark) ${as}: there is none`;
       }
       return undefined;
     },
   };
 }
+
+/** §8.1, too: what was applied beside another change is not lost by it. */
+function nothingLost(): Invariant {
+  return {
+    name: "8.1 no apply is lost",
+    see(happening) {
+      if (happening.kind !== "log") return undefined;
+      let before: readonly string[] = [];
+      for (const { epoch, beside } of happening.epochs) {
+        const gone = before.find((name) => !beside.includes(name));
+        if (gone !== undefined) return `${gone} is gone in epoch ${epoch}, and nobody deleted it`;
+        before = beside;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** What was applied before the calm is at every edge with traffic within its bound: KV's copies are old by then, and it has looked. */
+function converges(): Invariant {
+  let newest = 0;
+  let calmAt = Infinity;
+  /** By isolate: when it was asked first since KV's copies are right, and when first after its next look. */
+  const asked = new Map<Process, number>();
+  const looked = new Map<Process, number>();
+  return {
+    name: "configuration converges",
+    see(happening, now) {
+      if (happening.kind === "calm") calmAt = now;
+      if (happening.kind === "committed" && calmAt === Infinity) newest = Math.max(newest, happening.epoch);
+      if (happening.kind !== "answered" || !happening.answer || happening.asked.at < calmAt + COPIES_MS)
+        return undefined;
+      const { by, headers } = happening.answer;
+      const { id, at } = happening.asked;
+      const since = asked.get(by) ?? at;
+      asked.set(by, since);
+      if (at >= since + LOOK_MS && !looked.has(by)) looked.set(by, at);
+      const epoch = Number(headers.get("selvedge-epoch"));
+      return at > (looked.get(by) ?? Infinity) + LOADED_MS && epoch > 0 && epoch < newest
+        ? `${id} was served by epoch ${epoch}, and ${newest} was applied before the calm`
+        : undefined;
+    },
+  };
+}
+/** Milliseconds: what KV says of the past; an edge's LOOK_EVERY_MS by its own clock; and a look. */
+const COPIES_MS = 31_000;
+const LOOK_MS = 10_500;
+const LOADED_MS = 3000;
 
 /** §8.2 Strict limits never over-admit: a bucket of `burst` that fills at `rate` is never overdrawn, on a right clock or one that is 1 % fast. */
 function strictLimits(unsteadiness: number): Invariant {
@@ -205,6 +263,8 @@ const INSTANT_MS = 5;
 
 export const invariants = (unsteadiness: number): readonly Invariant[] => [
   oneConfiguration(),
+  nothingLost(),
+  converges(),
   strictLimits(unsteadiness),
   fewProbes(),
   onceOnly(),

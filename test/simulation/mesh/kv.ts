@@ -27,7 +27,7 @@ export class Kv {
     if (value === undefined) return null;
     const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
     if (options.type !== "arrayBuffer") return typeof value === "string" ? value : new TextDecoder().decode(value);
-    return Uint8Array.from(this.#weather.kv === "corrupt" ? this.#corrupted(bytes) : bytes).buffer;
+    return Uint8Array.from(this.#weather.kv === "corrupt" ? this.#corrupted(key, bytes) : bytes).buffer;
   }
 
   /** A listing has no copies of its own, and is as late as they can be. */
@@ -88,8 +88,13 @@ export class Kv {
     return (mixed / 2 ** 32) * this.#weather.kvLagMs;
   }
 
-  #corrupted(bytes: Uint8Array): Uint8Array {
+  /** Cut short, one bit wrong, or whole and of another name. */
+  #corrupted(key: string, bytes: Uint8Array): Uint8Array {
     const random = this.#world.random("corruption");
+    const [kind = ""] = key.split("/");
+    const others = [...this.#written].filter(([name]) => name !== key && name.startsWith(`${kind}/`));
+    const other = others[Math.floor(random() * others.length)]?.[1].at(-1)?.value;
+    if (other instanceof Uint8Array && random() < 0.5) return other;
     if (random() < 0.5) return bytes.slice(0, Math.floor(random() * bytes.length));
     const flipped = Uint8Array.from(bytes);
     const at = Math.floor(random() * bytes.length);

@@ -53,8 +53,8 @@ if (values.log) {
   installHooks(mutation);
   const [{ simulate }, { scenarioOf }] = await Promise.all([import("./simulate.ts"), import("./scenario.ts")]);
   const { log, violations } = await simulate(scenarioOf(seed, stormMs));
-  process.stdout.write(`${log.join("\n")}\n`);
-  process.exit(violations.length > 0 ? 1 : 0);
+  // A pipe takes it bit by bit.
+  process.stdout.write(`${log.join("\n")}\n`, () => process.exit(violations.length > 0 ? 1 : 0));
 } else
   process.exit(
     values.mutations ? await mutations(Number(values.seeds ?? 300)) : await seeds(Number(values.seeds ?? 1)),

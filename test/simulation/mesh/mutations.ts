@@ -16,10 +16,10 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "bucket.level = Math.min(bucket.level,",
   },
   {
-    name: "a bucket answers a repeated message with a second lease",
+    name: "a bucket takes back tokens that have arrived",
     file: "mesh/policies/rate-limit-bucket.ts",
-    from: "if (known && message.seq <= known.seq)",
-    to: "if (known && message.seq < known.seq)",
+    from: 'if (using !== known.seq && known.reply.kind === "lease")',
+    to: 'if (known.reply.kind === "lease")',
   },
   {
     name: "a bucket is full again after a restart",
@@ -142,16 +142,16 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "",
   },
   {
-    name: "telemetry that was not acknowledged is thrown away",
-    file: "mesh/telemetry/recorder.ts",
-    from: "if (recorder.unacknowledged) return recorder.unacknowledged;",
-    to: "recorder.unacknowledged = undefined; recorder.total = undefined;",
+    name: "an isolate that is gone took nothing with it",
+    file: "mesh/telemetry/collector.ts",
+    from: "if (isGone(record, now)) lostMax += unreportedMax(record);",
+    to: "if (isGone(record, now)) lostMax += 0;",
   },
   {
-    name: "a collector acknowledges before it has stored",
+    name: "a collector knows no isolate after a restart",
     file: "durable-objects/collector.ts",
-    from: '    this.#sql.exec("INSERT INTO journal (at, flush) VALUES (?, ?)", now, JSON.stringify(message));\n',
-    to: "",
+    from: 'else if (key === "isolates")',
+    to: 'else if (key === "none")',
   },
   {
     name: "a deadline is not kept",

@@ -120,7 +120,8 @@ export class Objects {
         this.#deliver(name, method, sent, reply, fail);
       };
       // A network that drops packets says nothing for a long time; a broken one says so at once.
-      if (weather.objects === "unreachable") return lost(chance(0.5) ? 5 : 60_000);
+      const [edge = ""] = from.process.name.split(".");
+      if (weather.objects === "unreachable" || weather.cutOff === edge) return lost(chance(0.5) ? 5 : 60_000);
       if (chance(weather.loss)) return lost(chance(0.5) ? 200 : 60_000);
       world.time.after(way(), deliver);
       if (chance(weather.duplicates))

@@ -4,8 +4,12 @@ import { SERVICES, type Service } from "./configuration.ts";
 import type { Illness, Weather } from "./weather.ts";
 
 export type Fault =
-  | { readonly kind: "cold caches" | "restart control" | "apply" }
+  | { readonly kind: "cold caches" | "restart control" }
+  /** `beside`: two teams at once, each its own. */
+  | { readonly kind: "apply"; readonly beside: boolean }
   | { readonly kind: "kill"; readonly edge: number }
+  | { readonly kind: "cut off"; readonly edge: number; readonly ms: number }
+  | { readonly kind: "at probes"; readonly does: Weather["atProbes"]["does"]; readonly count: number }
   | { readonly kind: "freeze"; readonly edge: number; readonly ms: number }
   | { readonly kind: "reset objects" | "supersede objects"; readonly of: string; readonly ms: number }
   | { readonly kind: "objects"; readonly state: Weather["objects"]; readonly ms: number }
@@ -31,6 +35,8 @@ export type Scenario = {
   readonly load: Readonly<Record<Service, number>>;
   /** How long callers wait, in milliseconds. */
   readonly patienceMs: number;
+  /** Part of the traffic that goes to the first edge, whatever the others get. */
+  readonly skew: number;
   /** Faults begin and end within this time; the rest of the run is calm. Milliseconds. */
   readonly stormMs: number;
   readonly calmMs: number;
@@ -43,16 +49,32 @@ type Focus = {
   readonly ill: readonly Service[];
   readonly illnesses: readonly Illness[];
   readonly objects: readonly string[];
+  readonly own?: readonly ((between: Between) => Fault)[];
 };
+type Between = (least: number, most: number) => number;
 
 const FOCUSES: readonly Focus[] = [
   {
-    load: { catalog: [6, 14] },
+    load: { catalog: [10, 20] },
     ill: ["catalog"],
-    illnesses: ["dead", "failing", "hanging", "flapping", "slow"],
+    illnesses: ["dead", "failing", "hanging", "flapping", "slow", "unsteady", "unsteady", "hanging"],
     objects: ["BREAKER"],
+    own: [
+      (between) => ({ kind: "at probes", does: "kill the edge", count: Math.ceil(between(0, 4)) }),
+      (between) => ({ kind: "at probes", does: "reset the object", count: Math.ceil(between(0, 4)) }),
+    ],
   },
-  { load: { limited: [6, 25] }, ill: ["limited"], illnesses: ["slow", "dead"], objects: ["RATE_LIMIT"] },
+  {
+    load: { limited: [35, 70] },
+    ill: ["limited"],
+    illnesses: ["slow", "dead"],
+    objects: ["RATE_LIMIT"],
+    own: [
+      (between) => ({ kind: "cut off", edge: 0, ms: between(3000, 9000) }),
+      (between) => ({ kind: "supersede objects", of: "RATE_LIMIT", ms: between(2000, 6000) }),
+      () => ({ kind: "reset objects", of: "RATE_LIMIT", ms: 0 }),
+    ],
+  },
   {
     load: { pay: [3, 8], plain: [2, 5] },
     ill: ["pay", "plain"],
@@ -78,6 +100,10 @@ const FOCUSES: readonly Focus[] = [
     },
     ill: Object.keys(SERVICES) as Service[],
     illnesses: ["dead", "slow", "failing", "lossy", "flapping", "hanging"],
+    own: [
+      () => ({ kind: "reset objects", of: "COLLECTOR", ms: 0 }),
+      (between) => ({ kind: "kv lag", lagMs: between(1000, 90_000), ms: between(5000, 10_000) }),
+    ],
     objects: ["CONFIG", "FLEET", "COLLECTOR", "BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY"],
   },
 ];
@@ -85,7 +111,7 @@ const FOCUSES: readonly Focus[] = [
 /** Each seed has an emphasis of its own: a run in which everything breaks shows less than one in which a little does. */
 export function scenarioOf(seed: number, stormMs: number): Scenario {
   const random = seeded(seed ^ 0x5ce9a210);
-  const between = (least: number, most: number): number => least + random() * (most - least);
+  const between: Between = (least, most) => least + random() * (most - least);
   const among = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
   const focus = FOCUSES[seed % FOCUSES.length]!;
   const load = {} as Record<Service, number>;
@@ -95,12 +121,18 @@ export function scenarioOf(seed: number, stormMs: number): Scenario {
   const ill = (whole: boolean): Fault => {
     const service = among(focus.ill);
     const endpoint = `${service}/${whole ? "*" : Math.floor(random() * SERVICES[service])}`;
-    return { kind: "ill", endpoint, illness: among(focus.illnesses), ms: between(500, 6000) };
+    return {
+      kind: "ill",
+      endpoint,
+      illness: among(focus.illnesses),
+      ms: between(500, focus.objects[0] === "BREAKER" ? 9000 : 6000),
+    };
   };
   const object = (): string => among(focus.objects.length > 0 ? focus.objects : ["COLLECTOR"]);
   const ofProcesses: readonly (() => Fault)[] = [
     () => ({ kind: "kill", edge: someEdge() }),
     () => ({ kind: "freeze", edge: someEdge(), ms: between(50, 9000) }),
+    () => ({ kind: "cut off", edge: someEdge(), ms: between(500, 9000) }),
     () => ({ kind: "reset objects", of: object(), ms: 0 }),
     () => ({ kind: "supersede objects", of: object(), ms: between(500, 5000) }),
   ];
@@ -118,7 +150,7 @@ export function scenarioOf(seed: number, stormMs: number): Scenario {
     () => ({ kind: "kv lag", lagMs: between(1000, 90_000), ms: between(5000, 15_000) }),
     () => ({ kind: "cold caches" }),
     () => ({ kind: "restart control" }),
-    () => ({ kind: "apply" }),
+    () => ({ kind: "apply", beside: random() < 0.5 }),
     () => ill(false),
     () => ill(true),
     () => ill(true),
@@ -132,6 +164,7 @@ export function scenarioOf(seed: number, stormMs: number): Scenario {
     at(0.3, 0.7, ill(random() < 0.7));
     for (let n = Math.floor(between(0, 4)); n > 0; n--) at(0.1, 0.9, among(ofProcesses)());
   }
+  if (focus.own && random() < 0.7) at(0.1, 0.5, among(focus.own)(between));
   const chosen = makes.filter(() => random() < 0.4);
   const extras = chosen.length === 0 ? 0 : Math.floor(between(0, 4) * (stormMs / 12_000));
   for (let n = 0; n < extras; n++) at(0.05, 1, among(chosen)());
@@ -140,9 +173,10 @@ export function scenarioOf(seed: number, stormMs: number): Scenario {
     edges: 2 + Math.floor(random() * random() * 14),
     unsteadiness: random() < 0.5 ? 0 : random(),
     load,
+    skew: random() < 0.5 ? 0 : random() * 0.8,
     patienceMs: random() < 0.25 ? between(100, 2000) : 10_000,
     stormMs,
-    calmMs: 42_000,
+    calmMs: 60_000,
     plan: plan.toSorted((a, b) => a.at - b.at),
   };
 }

@@ -32,6 +32,7 @@ const connectionLost = (): Error => Object.assign(new Error("Network connection 
 const WORK_MS = 10;
 const SLOW_MS = 400;
 const FLAP_MS = 3000;
+const UNSTEADY = ["hanging", "failing", "dead"] as const;
 
 export class Services {
   readonly #world: World;
@@ -86,7 +87,8 @@ export class Services {
   #handle(sent: Sent, answer: (with_: Response | Error) => void): void {
     const world = this.#world;
     const behave = this.#behaviours[sent.service];
-    const illness = this.#weather.endpoints.get(sent.endpoint);
+    const has = this.#weather.endpoints.get(sent.endpoint);
+    const illness = has === "unsteady" ? UNSTEADY[Math.floor(world.random("unsteady")() * UNSTEADY.length)] : has;
     const flapped = illness === "flapping" && Math.floor(world.now / FLAP_MS) % 2 === 0;
     if (!behave || illness === "dead" || flapped) return answer(connectionLost());
     if (illness === "hanging") return;

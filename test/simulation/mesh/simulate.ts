@@ -4,11 +4,11 @@ import { controller } from "../../../workers/control/index.ts";
 import { sidecar } from "../../../workers/edge-proxy/index.ts";
 import { COLLECTORS, type Accounts } from "../../../mesh/telemetry/collector.ts";
 import { exponential } from "../events.ts";
-import { configuration, SERVICES, type Service } from "./configuration.ts";
+import { beside, configuration, SERVICES, type Service } from "./configuration.ts";
 import { type Answered, Edges, type Slot } from "./edges.ts";
-import { type Asked, type Happening, invariants } from "./invariants.ts";
+import { type Asked, type Happening, invariants, type Logged } from "./invariants.ts";
 import { Caches, Kv } from "./kv.ts";
-import { type ObjectClass, Objects } from "./objects.ts";
+import { type Heard, type ObjectClass, Objects } from "./objects.ts";
 import { installGlobals } from "./runtime.ts";
 import type { Fault, Scenario } from "./scenario.ts";
 import { type Behaviour, type Outgoing, Services } from "./services.ts";
@@ -125,6 +125,7 @@ class Simulation {
       const { object, method, reply } = heard;
       world.say(`${world.task!.process.name} hears of ${object}.${method}: ${JSON.stringify(reply)?.slice(0, 200)}`);
       this.#see({ kind: "heard", heard, by: world.task! });
+      if (isGranted(heard)) this.#atProbe(object, world.task!.process);
     };
     this.#kv = new Kv(world, this.#weather);
     this.services = new Services(world, this.#weather, behaviours, {
@@ -165,8 +166,10 @@ class Simulation {
     const { stormMs, calmMs, plan } = this.#scenario;
     await this.#apply();
     for (const { at, fault } of plan) world.time.at(world.now + at, () => this.#strike(fault));
-    this.#cron();
+    // Comes round once soon after the storm, so that what it mends need not be waited for.
+    world.time.at(world.now + ((stormMs + 2000) % CRON_MS), () => this.#cron());
     const began = world.now;
+    this.#stormEnds = began + stormMs;
     for (const service of Object.keys(SERVICES) as Service[]) this.#traffic(service, began + stormMs + calmMs - 10_000);
     await world.until(began + stormMs, () => {});
     this.#clear();
@@ -186,12 +189,12 @@ class Simulation {
   /** Applies the next version, and waits for what control says; in the midst of a run nobody waits. */
   async #apply(): Promise<void> {
     const first = this.#applied === 0;
-    this.#control("apply", configuration(`m${++this.#applied}`), `m${this.#applied}`, 0);
+    this.#control("mesh", configuration(`m${++this.#applied}`), 0);
     if (first) await this.world.until(this.world.now + 2000, () => {});
   }
 
   /** An operator applies again what did not go through. */
-  #control(what: string, yaml: string, mark: string, tries: number): void {
+  #control(name: string, yaml: string, tries: number): void {
     const { world } = this;
     const process = world.spawn(`control.${world.now}`, "control", 0);
     const task = { process, alive: true };
@@ -199,7 +202,7 @@ class Simulation {
       const request = new Request("http://control.test/v1/apply", {
         method: "POST",
         headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-        body: JSON.stringify({ files: [{ name: "mesh.yaml", text: yaml }] }),
+        body: JSON.stringify({ files: [{ name: `${name}.yaml`, text: yaml }] }),
       });
       const context = {
         waitUntil: (work: Promise<unknown>) => void work.catch(() => {}),
@@ -209,10 +212,10 @@ class Simulation {
       void Promise.resolve(isolate.fetch(request as never, this.#controlEnv as never, context as never)).then(
         async (response) => {
           const body = await response.text();
-          world.say(`control answers ${what} of ${mark}: ${response.status} ${body.slice(0, 900)}`);
+          world.say(`control answers apply of ${name}: ${response.status} ${body.slice(0, 900)}`);
           const { epoch } = JSON.parse(body) as { readonly epoch?: number };
-          if (response.ok && epoch !== undefined) this.#see({ kind: "committed", mark, epoch });
-          else if (tries < 3) world.time.after(1000, () => this.#control(what, yaml, mark, tries + 1));
+          if (response.ok && epoch !== undefined) this.#see({ kind: "committed", epoch });
+          else if (tries < 3) world.time.after(1000, () => this.#control(name, yaml, tries + 1));
         },
       );
     });
@@ -220,17 +223,15 @@ class Simulation {
 
   #cron(): void {
     const { world } = this;
-    world.time.after(CRON_MS, () => {
-      const task = { process: world.spawn(`cron.${world.now}`, "control", 0), alive: true };
-      world.run(task, () => {
-        void this.#isolateOfControl()
-          .scheduled(undefined as never, this.#controlEnv as never)
-          .catch((error: unknown) => {
-            world.say(`cron failed: ${String(error)}`);
-          });
-      });
-      this.#cron();
+    const task = { process: world.spawn(`cron.${world.now}`, "control", 0), alive: true };
+    world.run(task, () => {
+      void this.#isolateOfControl()
+        .scheduled(undefined as never, this.#controlEnv as never)
+        .catch((error: unknown) => {
+          world.say(`cron failed: ${String(error)}`);
+        });
     });
+    world.time.after(CRON_MS, () => this.#cron());
   }
 
   /** Heavy in the storm, and in the calm as light as it can be and still show that all is well. */
@@ -261,7 +262,7 @@ class Simulation {
         ? `"${Math.floor(random() * 3) === 0 ? `k${Math.floor(this.#requests / 60)}` : id}"`
         : undefined;
     const hostile = service === "catalog" && random() < 0.2;
-    const path = hostile ? SPELLINGS[Math.floor(random() * SPELLINGS.length)]! : `/${service}/x`;
+    const path = hostile && random() < 0.5 ? SPELLINGS[Math.floor(random() * SPELLINGS.length)]! : `/${service}/x`;
     const patient = this.#scenario.patienceMs >= 10_000;
     const asked: Asked = { id, service, method, key, at: world.now, patient };
     const headers = new Headers({ "x-request": id, "x-client": `192.0.2.${Math.floor(random() * 250)}` });
@@ -285,7 +286,7 @@ class Simulation {
 
   #slot(random: () => number): Slot {
     const { slots } = this.#edges;
-    return slots[Math.floor(random() * slots.length)]!;
+    return slots[random() < this.#scenario.skew ? 0 : Math.floor(random() * slots.length)]!;
   }
 
   /** What a service calls through the mesh, with what its own request brought along. */
@@ -312,10 +313,16 @@ class Simulation {
     const slot = "edge" in fault ? this.#edges.slots[fault.edge % this.#edges.slots.length]! : undefined;
     switch (fault.kind) {
       case "kill":
-        if (slot?.isolate && !this.#canTell()) this.#unknowable += this.#untold.get(slot.isolate.process) ?? 0;
-        return this.#edges.kill(slot!);
+        return this.#kill(slot!);
+      case "cut off":
+        weather.cutOff = slot!.name;
+        return forNow(fault.ms, () => (weather.cutOff = ""));
+      case "at probes":
+        weather.atProbes = { does: fault.does, left: fault.count };
+        return;
       case "freeze":
-        return this.#edges.freeze(slot!, fault.ms);
+        // It thaws in its time, with all that has come meanwhile, and not when the storm is over.
+        return this.#edges.freeze(slot!, Math.min(fault.ms, this.#stormEnds - world.now));
       case "restart control":
         this.#isolatesOfControl = [controller(), controller()];
         return;
@@ -336,9 +343,12 @@ class Simulation {
         return forNow(fault.ms, () => Object.assign(weather, { loss: 0, duplicates: 0, slowMs: 0 }));
       case "kv":
         weather.kv = fault.state;
+        // What nobody changes can hardly go wrong.
+        forNow(fault.ms / 3, () => void this.#apply());
         return forNow(fault.ms, () => (weather.kv = "up"));
       case "kv lag":
         weather.kvLagMs = fault.lagMs;
+        forNow(fault.ms / 3, () => void this.#apply());
         return forNow(fault.ms, () => (weather.kvLagMs = 1000));
       case "ill": {
         const [service = "", index = ""] = fault.endpoint.split("/");
@@ -348,22 +358,42 @@ class Simulation {
         return forNow(fault.ms, () => ill.forEach((endpoint) => weather.endpoints.delete(endpoint)));
       }
       case "apply":
+        if (fault.beside) this.#control(`team-${this.#applied}`, beside(`team-${this.#applied}`), 0);
         return void this.#apply();
     }
   }
 
-  #canTell(): boolean {
-    const { objects, loss, slowMs } = this.#weather;
-    return objects === "up" && loss === 0 && slowMs === 0;
+  /** While the probe is on its way to the service. */
+  #atProbe(object: string, { name }: Process): void {
+    const { atProbes } = this.#weather;
+    if (atProbes.left === 0) return;
+    atProbes.left--;
+    const slot = this.#edges.slots.find(({ isolate }) => isolate?.process.name === name);
+    this.world.time.after(20, () => {
+      if (atProbes.does === "reset the object") this.#objects.reset(object);
+      else if (slot?.isolate?.process.name === name) this.#kill(slot);
+    });
+  }
+
+  #kill(slot: Slot): void {
+    if (slot.isolate && !this.#canTell(slot)) this.#unknowable += this.#untold.get(slot.isolate.process) ?? 0;
+    this.#edges.kill(slot);
+  }
+
+  #canTell({ name }: Slot): boolean {
+    const { objects, loss, slowMs, cutOff } = this.#weather;
+    return objects === "up" && cutOff !== name && loss === 0 && slowMs === 0;
   }
 
   #clear(): void {
     this.world.say("the storm is over");
     Object.assign(this.#weather, fairWeather());
-    for (const { isolate } of this.#edges.slots) if (isolate) isolate.process.frozenUntil = 0;
     this.#calmAt = this.world.now;
+    // By then the cron has been round.
+    this.world.time.after(4000, () => this.#see({ kind: "calm" }));
   }
   #calmAt = Infinity;
+  #stormEnds = Infinity;
 
   /** Long enough after the storm for breakers to have closed, leases to have come back, configuration to have arrived. */
   #isCalm(): boolean {
@@ -382,21 +412,47 @@ class Simulation {
     else noted.badly++;
   }
 
+  async #log(): Promise<readonly Logged[]> {
+    const { epoch: newest } = (await this.#objects.ask("CONFIG/config", "head")) as { readonly epoch: number };
+    const epochs: Logged[] = [];
+    for (let epoch = 1; epoch <= newest; epoch++) {
+      const mesh = (await this.#objects.ask("CONFIG/config", "read", epoch)) as
+        | Parameters<typeof logged>[0]
+        | undefined;
+      if (mesh) epochs.push(logged(mesh));
+    }
+    return epochs;
+  }
+
   async #judge(): Promise<void> {
     const { world } = this;
     for (const [service, { badly }] of this.#calm)
       if (badly > 0 && this.#scenario.patienceMs >= 10_000)
         world.violated("all is well again", `${badly} requests of ${service} failed when nothing was wrong any more`);
+    this.#see({ kind: "log", epochs: await this.#log() });
     let reported = 0;
     let unsure = 0;
+    let undetailed = 0;
     for (const name of COLLECTORS) {
       const { accounts } = (await this.#objects.ask(`COLLECTOR/${name}`, "totals")) as { readonly accounts: Accounts };
       reported += accounts.reported;
+      undetailed = Math.min(undetailed, accounts.undetailed);
       unsure += accounts.pendingMax + accounts.lostMax;
     }
     if (reported > this.#finished || reported + unsure + this.#unknowable < this.#finished)
       world.violated("8.9 counted once", `${this.#finished} finished, ${reported} reported and up to ${unsure} more`);
+    if (undetailed < 0) world.violated("8.9 counted once", `${-undetailed} calls are in two series`);
   }
+}
+
+const isGranted = ({ method, reply }: Heard): boolean =>
+  method === "probe" && (reply as { readonly granted?: boolean }).granted === true;
+
+/** Of one epoch, as control's log has it. */
+function logged({ epoch, bodies }: { readonly epoch: number; readonly bodies: readonly string[] }): Logged {
+  const text = bodies.join("\n");
+  const [, mark = ""] = /"x-mark","value":"(\w+)"/.exec(text) ?? /"value":"(m\d+)"/.exec(text) ?? [];
+  return { epoch, mark, beside: [...text.matchAll(/"name":"(team-\d+)"/g)].map(([, name]) => name!) };
 }
 
 const behaviours: Readonly<Record<string, Behaviour>> = Object.fromEntries(

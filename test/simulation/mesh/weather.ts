@@ -5,6 +5,10 @@ export type Weather = {
   /** Part of the messages to objects that arrives twice. */
   duplicates: number;
   objects: "up" | "unreachable" | "overloaded";
+  /** The edge that alone reaches no object. */
+  cutOff: string;
+  /** What happens as soon as the next probes go out, and to how many of them. */
+  atProbes: { readonly does: "kill the edge" | "reset the object"; left: number };
   /** On top of each message's way. Milliseconds. */
   slowMs: number;
   kv: "up" | "down" | "losing writes" | "corrupt";
@@ -14,13 +18,15 @@ export type Weather = {
   readonly endpoints: Map<string, Illness>;
 };
 
-/** What is the matter with an endpoint: `lossy` does what it is asked to and then drops the connection. */
-export type Illness = "dead" | "slow" | "failing" | "lossy" | "flapping" | "hanging";
+/** What is the matter with an endpoint: `lossy` does what it is asked to and then drops the connection; `unsteady` hangs, fails or breaks off, by chance. */
+export type Illness = "dead" | "slow" | "failing" | "lossy" | "flapping" | "hanging" | "unsteady";
 
 export const fairWeather = (): Weather => ({
   loss: 0,
   duplicates: 0,
   objects: "up",
+  cutOff: "",
+  atProbes: { does: "kill the edge", left: 0 },
   slowMs: 0,
   kv: "up",
   kvLagMs: 1000,
