@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { boarding, type Flight, land, type Landed, pauseBefore, takeOff } from "../../../mesh/policies/flight.ts";
 
@@ -21,4 +22,37 @@ it.each<[string, Flight | undefined, number, string]>([
 
 it("looks soon at first, and never seldom", () => {
   expect([1, 2, 3, 4, 5, 100].map(pauseBefore)).toEqual([2, 4, 8, 16, 20, 20]);
+});
+
+/** Invariant: at any time at most one request asks in everyone's place, and whoever follows is free by the time that flight may last. */
+it("one asks for all, and nobody follows for ever, whatever becomes of those who ask", () => {
+  const step = fc.record({
+    waitMs: fc.nat(30_000),
+    /** The one who asks comes back with this, if anybody asks: undefined is cut off without a word. */
+    lands: fc.option(fc.constantFrom<Landed["kind"]>("kept", "alone", "failed"), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+      let now = 0;
+      let flight: Flight | undefined;
+      let leading: { readonly until: number } | undefined;
+      for (const { waitMs, lands } of steps) {
+        now += waitMs;
+        const role = boarding(flight, now);
+        if (role === "lead") {
+          expect(leading === undefined || now >= leading.until).toBe(true);
+          flight = takeOff(now);
+          leading = { until: flight.until };
+        } else {
+          expect(now).toBeLessThan(flight!.until);
+          expect(role === "follow").toBe(leading !== undefined);
+        }
+        if (lands !== undefined && leading && now < leading.until) {
+          land(flight!, { kind: lands }, now);
+          leading = undefined;
+        }
+        expect(boarding(flight, flight!.until)).toBe("lead");
+      }
+    }),
+  );
 });
