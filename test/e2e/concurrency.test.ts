@@ -132,7 +132,6 @@ describe("a limit on calls under way", () => {
     const answers = await load(LIMIT * 5, 2000, 20, [0, 1], "limited");
     expect([causes(answers), seen.most]).toEqual([new Set(["ok", "503 concurrency-limit"]), LIMIT]);
     expect(answers.find(({ status }) => status === 503)?.headers["retry-after"]).toBe("1");
-    expect(done(answers)).toBeGreaterThan(0.5 * LIMIT * (2000 / CALL_MS));
   });
 });
 
