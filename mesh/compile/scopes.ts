@@ -47,17 +47,17 @@ export class ListenerBuilder {
       hostname,
       gateways,
       ...(paths !== "refuse" && { paths }),
-      hosts: built(this.#hosts(gateways), `${port} ${hostname} of ${of}`, tables),
+      hosts: built(this.#hosts(new Set(gateways)), `${port} ${hostname} of ${of}`, tables),
     });
     const gateways = [...this.#gateways].toSorted(compareText);
     const alone = gateways.length === 1 ? [] : gateways.map((name) => listener([name], name));
     return [listener(gateways, gateways.join(",")), ...alone];
   }
 
-  #hosts(gateways: readonly string[]): Hosts {
+  #hosts(gateways: ReadonlySet<string>): Hosts {
     const hosts = new Map<string, Routes>();
     for (const { gateway, hostname, placed } of this.#routes)
-      if (gateways.includes(gateway)) upsert(hosts, hostname, () => []).push(placed);
+      if (gateways.has(gateway)) upsert(hosts, hostname, () => []).push(placed);
     return hosts;
   }
 }

@@ -4,6 +4,7 @@
  * is called once a month may not have been observed.
  */
 import type { Model } from "../compile/model.ts";
+import { upsert } from "../compile/upsert.ts";
 import { compareText } from "../problem.ts";
 import { pathProblem } from "../policies/path-template.ts";
 import type { Resource } from "../resources/resource.ts";
@@ -40,12 +41,9 @@ export function leastPrivilege(model: Model, calls: readonly Observed[]): LeastP
     if (backend === "" || backend === OTHER || !GRANTED.has(status)) continue;
     const name = nameOf(backend);
     if (caller === "") anonymous.set(name, (anonymous.get(name) ?? 0) + requests);
-    const callers = backends.get(name) ?? new Map<string, Operations>();
-    backends.set(name, callers);
-    const operations: Operations = callers.get(caller) ?? new Map<string, Set<string>>();
-    callers.set(caller, operations);
-    const paths = pathsOf(model, route, rule).join(" ");
-    operations.set(paths, (operations.get(paths) ?? new Set()).add(method));
+    const callers = upsert(backends, name, () => new Map<string, Operations>());
+    const operations = upsert(callers, caller, (): Operations => new Map());
+    upsert(operations, pathsOf(model, route, rule).join(" "), () => new Set()).add(method);
   }
   return {
     policies: [...backends].toSorted(([a], [b]) => compareText(a, b)).map(([name, callers]) => policy(name, callers)),

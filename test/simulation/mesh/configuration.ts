@@ -104,3 +104,13 @@ spec:
   action: DENY
   rules: [{ to: [{ operation: { paths: ["${FORBIDDEN}", "${FORBIDDEN}/{**}"] } }] }]` +
   (Object.keys(SERVICES) as Service[]).map((name) => service(name) + route(name, mark)).join("");
+
+/** An epoch: the mark of its routes, and the names of the backends that others have applied beside them. */
+export type Logged = { readonly epoch: number; readonly mark: string; readonly beside: readonly string[] };
+
+/** Of one epoch, as control's log has it. */
+export function logged({ epoch, bodies }: { readonly epoch: number; readonly bodies: readonly string[] }): Logged {
+  const text = bodies.join("\n");
+  const [, mark = ""] = /"x-mark","value":"(\w+)"/.exec(text) ?? [];
+  return { epoch, mark, beside: [...text.matchAll(/"name":"(team-\d+)"/g)].map(([, name]) => name!) };
+}

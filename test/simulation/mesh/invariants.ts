@@ -1,5 +1,5 @@
 /** What must hold, each written once. ARCHITECTURE §8 has the numbers; those without one are about what must come true again. */
-import { BURST, FORBIDDEN, MOST_ATTEMPTS, PERMITS, PROBES, RATE, REQUEST_MS } from "./configuration.ts";
+import { type Logged, BURST, FORBIDDEN, MOST_ATTEMPTS, PERMITS, PROBES, RATE, REQUEST_MS } from "./configuration.ts";
 import type { Answered } from "./edges.ts";
 import type { Heard } from "./objects.ts";
 import type { Sent } from "./services.ts";
@@ -27,9 +27,6 @@ export type Happening =
   | { readonly kind: "calm" }
   /** The end: what control's log says of every epoch, in order. */
   | { readonly kind: "log"; readonly epochs: readonly Logged[] };
-
-/** An epoch: the mark of its routes, and the names of the backends that others have applied beside them. */
-export type Logged = { readonly epoch: number; readonly mark: string; readonly beside: readonly string[] };
 
 export type Invariant = {
   readonly name: string;

@@ -4,14 +4,15 @@ import { controller } from "../../../workers/control/index.ts";
 import { sidecar } from "../../../workers/edge-proxy/index.ts";
 import { COLLECTORS, type Accounts } from "../../../mesh/telemetry/collector.ts";
 import { exponential } from "../events.ts";
-import { beside, configuration, SERVICES, type Service } from "./configuration.ts";
+import { behaviours } from "./behaviours.ts";
+import { beside, configuration, logged, type Logged, SERVICES, type Service } from "./configuration.ts";
 import { type Answered, Edges, type Slot } from "./edges.ts";
-import { type Asked, type Happening, invariants, type Logged } from "./invariants.ts";
+import { type Asked, type Happening, invariants } from "./invariants.ts";
 import { Caches, Kv } from "./kv.ts";
 import { type Heard, type ObjectClass, Objects } from "./objects.ts";
 import { installGlobals } from "./runtime.ts";
 import type { Fault, Scenario } from "./scenario.ts";
-import { type Behaviour, type Outgoing, Services } from "./services.ts";
+import { Services } from "./services.ts";
 import { fairWeather } from "./weather.ts";
 import { type Process, type Task, World } from "./world.ts";
 
@@ -447,38 +448,3 @@ class Simulation {
 
 const isGranted = ({ method, reply }: Heard): boolean =>
   method === "probe" && (reply as { readonly granted?: boolean }).granted === true;
-
-/** Of one epoch, as control's log has it. */
-function logged({ epoch, bodies }: { readonly epoch: number; readonly bodies: readonly string[] }): Logged {
-  const text = bodies.join("\n");
-  const [, mark = ""] = /"x-mark","value":"(\w+)"/.exec(text) ?? /"value":"(m\d+)"/.exec(text) ?? [];
-  return { epoch, mark, beside: [...text.matchAll(/"name":"(team-\d+)"/g)].map(([, name]) => name!) };
-}
-
-const behaviours: Readonly<Record<string, Behaviour>> = Object.fromEntries(
-  (Object.keys(SERVICES) as Service[]).map((service): [string, Behaviour] => [
-    service,
-    service === "front"
-      ? front
-      : service === "permits"
-        ? slowly
-        : async () => new Response("done", { headers: { "selvedge-cause": "forged" } }),
-  ]),
-);
-
-/** Long enough for several calls to meet. */
-async function slowly(): Promise<Response> {
-  await scheduler.wait(100 + 500 * Math.random());
-  return new Response("done");
-}
-
-/** Calls `leaf` for each request, and is no better than that. */
-async function front({ headers }: { readonly headers: Headers }, outgoing: Outgoing): Promise<Response> {
-  const passed = new Headers();
-  for (const name of ["x-request", "selvedge-retries", "selvedge-timeout-ms", "traceparent"]) {
-    const value = headers.get(name);
-    if (value !== null) passed.set(name, value);
-  }
-  const { status } = await outgoing("shop.test", "/leaf/x", passed);
-  return new Response(null, { status: status < 500 ? 200 : 502 });
-}
