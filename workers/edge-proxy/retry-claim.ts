@@ -1,4 +1,4 @@
-/** How many retries a call may still cost, as one hop tells the next. With a mesh key it is signed, and what is not signed is not heard. */
+/** What a hop tells of its tries: which one this is, and how many retries a call may still cost. With a mesh key it is signed, and what is not signed is not heard. */
 import { TRAVELLING_HEADERS } from "../../mesh/headers.ts";
 import { isFresh, minuteOf, parseClaim, signedPart } from "../../mesh/policies/retry-tree.ts";
 import type { Call, Outside } from "./layer.ts";
@@ -31,6 +31,11 @@ export async function passOn(call: Call, retries: number): Promise<void> {
   const { headers, outside } = call;
   call.passedOn = retries;
   headers.set(TRAVELLING_HEADERS.retries, outside.meshKey === "" ? String(retries) : await signed(retries, outside));
+}
+
+/** Tells the upstream which try of this hop it has, in Envoy's header, whatever the caller's own said. */
+export function countTry({ headers, attempts }: Call): void {
+  headers.set("x-envoy-attempt-count", String(attempts));
 }
 
 async function signed(retries: number, { meshKey, memory: { claims }, now }: Outside): Promise<string> {

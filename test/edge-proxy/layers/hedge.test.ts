@@ -20,9 +20,11 @@ async function run(
   const call = Object.assign(callWith({}, { memory, request }), more);
   const sent: (AbortSignal | undefined)[] = [];
   const claims: (string | null)[] = [];
+  const counts: (string | null)[] = [];
   const outcome = await layer((one) => {
     sent.push(one.signal);
     claims.push(one.headers.get("selvedge-retries"));
+    counts.push(one.headers.get("x-envoy-attempt-count"));
     return copies[sent.length - 1]!(one);
   })(call).then(
     (response) => response.text(),
@@ -30,7 +32,7 @@ async function run(
   );
   await pause(10);
   const { attempts, hedges, place } = call;
-  return { outcome, aborted: sent.map((signal) => signal?.aborted ?? false), attempts, hedges, place, claims };
+  return { outcome, aborted: sent.map((signal) => signal?.aborted ?? false), attempts, hedges, place, claims, counts };
 }
 
 const after =
@@ -93,6 +95,11 @@ describe("a request that takes longer than most", () => {
       };
     const { place } = await run([at(7, (call) => after(40, "")(call).then(() => broken(call))), at(8, broken)]);
     expect(place).toEqual({ endpoint: 8 });
+  });
+
+  it("says with each copy which try it is, whatever the caller says", async () => {
+    const headers = new Headers({ "x-envoy-attempt-count": "7" });
+    expect((await run(slow, new Request("http://x/"), { headers })).counts).toEqual(["1", "2"]);
   });
 
   it("takes the copy from what it passes on", async () => {

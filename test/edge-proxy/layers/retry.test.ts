@@ -29,11 +29,12 @@ const status = (code: number) => () => Promise.resolve(new Response(`body of ${c
 
 /** One call through the layer over `answers`, one for each try: what came of it, and what each try had. */
 async function run(answers: readonly (() => Promise<Response>)[], more: Partial<Retry> = {}, request = get()) {
-  const call = callWith({ random: () => 0 }, { request });
-  const tries: { body: string; place: object; signal: AbortSignal | undefined }[] = [];
+  const call = { ...callWith({ random: () => 0 }, { request }), headers: new Headers(request.headers) };
+  const tries: { body: string; place: object; signal: AbortSignal | undefined; count: string | null }[] = [];
   const inner: Handler = async (one) => {
     const answer = answers[tries.length];
-    tries.push({ body: await new Response(one.body).text(), place: one.place, signal: one.signal });
+    const count = one.headers.get("x-envoy-attempt-count");
+    tries.push({ body: await new Response(one.body).text(), place: one.place, signal: one.signal, count });
     one.place = { ...one.place, endpoint: tries.length };
     return answer ? answer() : status(200)();
   };
@@ -70,6 +71,12 @@ describe("a call with retries", () => {
   ])("%s", async (_, answers, outcome, attempts) => {
     const result = await run(answers);
     expect([result.outcome, result.tries.length, result.attempts]).toEqual([outcome, attempts, attempts]);
+  });
+
+  it("says with each try, the first included, which it is, whatever the caller says", async () => {
+    const request = new Request("http://shop.example/", { headers: { "x-envoy-attempt-count": "7" } });
+    const { tries } = await run([status(500), status(500)], {}, request);
+    expect(tries.map(({ count }) => count)).toEqual(["1", "2", "3"]);
   });
 
   it("draws each try's endpoint anew, and aborts none by what aborted another", async () => {

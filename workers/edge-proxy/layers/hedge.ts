@@ -8,12 +8,13 @@ import { TREE_RETRIES } from "../../../mesh/policies/retry-tree.ts";
 import type { Call, Handler, MakeLayer } from "../layer.ts";
 import { remember } from "../memory.ts";
 import { OUTRUN } from "../outcome.ts";
-import { claimOf, passOn } from "../retry-claim.ts";
+import { claimOf, countTry, passOn } from "../retry-claim.ts";
 
 export const hedge: MakeLayer<"hedge"> = (policy) => (next) => async (call) => {
   const { memory, now } = call.outside;
   const pace = memory.paces.get(policy.scope) ?? remember(memory.paces, policy.scope, newPace());
   arrived(pace, policy);
+  countTry(call);
   const began = now();
   const left = mayCopy(call) ? (call.passedOn ?? (await claimOf(call)) ?? TREE_RETRIES) : 0;
   const { delayMs } = pace;
@@ -78,7 +79,7 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
     call.attempts++;
     call.hedges++;
     const copy: Call = { ...runners[0]!.call, headers: new Headers(call.headers), place, attempts: call.attempts };
-    copy.headers.set("x-envoy-attempt-count", String(call.attempts));
+    countTry(copy);
     // What the copy sets off further down is not copied once more.
     void passOn(copy, 0).then(() => over || run(copy));
   }, delayMs);

@@ -18,7 +18,7 @@ import type { Policy } from "../../../mesh/snapshot.ts";
 import { copyOfBody } from "../body.ts";
 import { type Call, Denied, type Handler, type MakeLayer } from "../layer.ts";
 import { remember, type Retries } from "../memory.ts";
-import { claimOf, passOn } from "../retry-claim.ts";
+import { claimOf, countTry, passOn } from "../retry-claim.ts";
 
 type RetryLayer = Extract<Policy, { kind: "retry" }>;
 
@@ -31,6 +31,7 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
   const { signal, place, deadline } = call;
   await passOn(call, passedOn);
   for (let made = 0; ; made++) {
+    countTry(call);
     const tried = await attempt(next, call);
     const outcome = outcomeOf(tried);
     const failure = failureOf(outcome);
@@ -63,7 +64,6 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
     if (call.body instanceof ReadableStream) call.body = await copy!(); // `may` says so
     if (made === 0) await passOn(call, 0);
     call.attempts++;
-    call.headers.set("x-envoy-attempt-count", String(call.attempts));
   }
 };
 
