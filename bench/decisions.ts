@@ -52,7 +52,7 @@ const cpuRow = (name: string, times: readonly number[], atMost?: number): Row =>
   return valueRow({ name, unit: "ms" }, median(times), interquartileRange(times), budget);
 };
 
-/** A configuration of so many routes with every policy, as control publishes it. */
+/** A configuration of so many routes with policies, as control publishes it. */
 async function stored(dir: string, routes: number): Promise<{ readonly file: string; readonly bytes: number }> {
   const { shards, manifest } = cutUp(compile(resourcesOf(routes)).snapshot);
   const names = shards.map((shard) => createHash("sha256").update(shard).digest("hex"));
