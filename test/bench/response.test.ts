@@ -34,6 +34,14 @@ describe("the response parser", () => {
     expect(parser.push(Buffer.from(FIXED.slice(-1)))).toEqual([200]);
   });
 
+  it("knows the fields of the response that came last", () => {
+    const parser = new ResponseParser();
+    parser.push(Buffer.from(FIXED));
+    expect([parser.field("content-type"), parser.field("x-trailer")]).toEqual(["text/plain", undefined]);
+    parser.push(Buffer.from(EMPTY));
+    expect(parser.field("content-type")).toBeUndefined();
+  });
+
   it.each([
     ["another protocol", "SSH-2.0-OpenSSH\r\n\r\n", "not a response"],
     ["a body that only the connection's end would end", "HTTP/1.1 200 OK\r\n\r\n", "unknown length"],
