@@ -7,7 +7,9 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: ["test/{mesh,cli,conformance,attacks,local,edge-proxy,dashboard,toolchain,bench}/**/*.test.ts"],
+          include: [
+            "test/{mesh,cli,client,conformance,attacks,local,edge-proxy,dashboard,toolchain,bench}/**/*.test.ts",
+          ],
           setupFiles: ["test/support/seed.ts"],
           // Property tests and processes of the CLI compute for seconds; on a busy machine for several.
           testTimeout: 30_000,

@@ -65,6 +65,7 @@ function assembled(manifest: Manifest, shards: readonly Shard[]): Snapshot {
     services: Object.fromEntries([...services].map(([name, ports]) => [name, [...ports.values()]])),
     rules,
     backends,
+    ...(manifest.direct && { direct: manifest.direct }),
     ...(manifest.identity && { identity: manifest.identity }),
   };
 }

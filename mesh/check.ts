@@ -3,7 +3,7 @@ import { isRecord } from "./canonical.ts";
 
 export type Raw = Readonly<Record<string, unknown>>;
 
-export const isTexts = (texts: unknown): boolean =>
+export const isTexts = (texts: unknown): texts is string[] =>
   Array.isArray(texts) && texts.every((text) => typeof text === "string");
 
 export const isPairs = (pairs: unknown): boolean =>

@@ -22,6 +22,8 @@ type Contents = {
   readonly shards: readonly ShardName[];
   /** The kinds of policies that rules have, in order. */
   readonly kinds: readonly string[];
+  /** As the snapshot has them. */
+  readonly direct?: readonly string[];
   /** Absent while the mesh has no workload. */
   readonly identity?: MeshIdentity;
 };
@@ -74,15 +76,16 @@ export function readManifest(bytes: Uint8Array): Manifest {
   check((names.length & (names.length - 1)) === 0 && names.includes(0), "a manifest's names");
   const contents: unknown = JSON.parse(textFrom(bytes.subarray(end)));
   check(isRecord(contents), "a manifest's contents");
-  const { listeners, shards, kinds, identity } = contents;
+  const { listeners, shards, kinds, direct, identity } = contents;
   check(Array.isArray(listeners) && listeners.every(isListener), "a listener");
   check(Array.isArray(shards) && shards.every(isShardName), "a shard's name");
   check((shards.length & (shards.length - 1)) === 0, "the number of shards");
   check(shards.length > 0 || names.every((name) => name === 0), "a name without a shard");
   // A layer that this edge does not know would be a policy that does not hold.
   check(Array.isArray(kinds) && kinds.every(isPolicyKind), "a layer's kind");
+  check(direct === undefined || isTexts(direct), "the services that may be called directly");
   check(identity === undefined || isMeshIdentity(identity), "the mesh's identity");
-  return { listeners, shards, kinds, names, ...(identity && { identity }) };
+  return { listeners, shards, kinds, names, ...(direct && { direct }), ...(identity && { identity }) };
 }
 
 const isListener = (value: unknown): value is ManifestListener =>

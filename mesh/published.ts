@@ -84,6 +84,7 @@ export function cutUp(
       })),
       shards: shards.map(({ byteLength }, number) => ({ hash: hashes[number]!, bytes: byteLength })),
       kinds: [...new Set(parts.flatMap(({ kinds }) => [...kinds]))].sort(),
+      ...(snapshot.direct && { direct: snapshot.direct }),
       ...(snapshot.identity && { identity: snapshot.identity }),
       names: new Set(places.map(({ hash }) => hash)),
     });

@@ -33,6 +33,8 @@ export type Snapshot = {
   readonly services: Readonly<Record<string, readonly ServicePort[]>>;
   readonly rules: readonly Rule[];
   readonly backends: readonly Backend[];
+  /** `service.namespace` of those that clients may call without the mesh when no edge answers, in order; absent for none. */
+  readonly direct?: readonly string[];
   /** Absent while the mesh has no workload. */
   readonly identity?: MeshIdentity;
 };

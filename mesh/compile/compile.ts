@@ -10,6 +10,7 @@ import { type RouteTable, type ServicePort, type Snapshot, SNAPSHOT_FORMAT } fro
 import { attachments, listenerTargets, type ParentFact, policyTargets } from "./attach.ts";
 import { type Destination, destinations, httpPorts } from "./backends.ts";
 import { reportUncheckable } from "./health-checks.ts";
+import { directServices, reportDirect } from "./direct.ts";
 import { grants, type Grants } from "./grants.ts";
 import { reportConditions } from "./layers/retry.ts";
 import { type ListenerFact, type Listeners, reportListeners } from "./listeners.ts";
@@ -62,13 +63,18 @@ export function compile(resources: readonly Resource[], identity?: MeshIdentity,
   reportConditions(from);
   reportPathSections(from);
   reportUncheckable(from);
+  reportDirect(from);
   const routes = new Map(from.all("HTTPRoute").map((route) => [route, routeFacts(compiling, route, memo)]));
   const parents = new Map([...routes].map(([route, facts]) => [route, facts.parents]));
+  const { listeners, services } = tables(compiling, found, routes.values(), memo.tables);
+  const direct = directServices(from, compiling.policies, Object.keys(services));
   const snapshot: Snapshot = {
     format: SNAPSHOT_FORMAT,
-    ...tables(compiling, found, routes.values(), memo.tables),
+    listeners,
+    services,
     rules: compiling.rules.list,
     backends: compiling.backends.list,
+    ...(direct.length > 0 && { direct }),
     ...(identity && { identity }),
   };
   return {

@@ -39,6 +39,8 @@ export const trafficPolicy = defineKind(
         priority: z.enum(["Normal", "Low"]).optional(),
         /** Answers say in `selvedge-endpoint` which endpoint had the call. Its address is then no secret to callers. */
         exposeEndpoint: z.boolean().optional(),
+        /** Whether callers may go past the mesh when no edge answers them: what policies say then holds for nobody. */
+        onMeshFailure: z.enum(["direct", "fail"]).optional(),
         breaker: breaker.optional(),
         concurrency: concurrency.optional(),
         adaptiveConcurrency: adaptiveConcurrency.optional(),

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await symlink(join(ROOT, "node_modules"), join(tree, "node_modules"));
   for (const file of [".oxlintrc.json", "tsconfig.json", "package.json"])
     await copyFile(join(ROOT, file), join(tree, file));
-  for (const folder of ["mesh", "durable-objects", "workers", "cli"]) {
+  for (const folder of ["mesh", "durable-objects", "workers", "cli", "client"]) {
     await mkdir(join(tree, folder), { recursive: true });
     await copyFile(join(ROOT, folder, "tsconfig.json"), join(tree, folder, "tsconfig.json"));
   }
@@ -85,6 +85,12 @@ it.each<[what: string, files: Record<string, string>, tool: "oxlint" | "tsc", co
     { "cli/a.ts": 'export * from "../workers/control/b.ts";', "workers/control/b.ts": "export const b = 1;" },
     "oxlint",
     /the CLI speaks to control over HTTP/,
+  ],
+  [
+    "the mesh in the client",
+    { "client/a.ts": 'export * from "../mesh/b.ts";', "mesh/b.ts": "export const b = 1;" },
+    "oxlint",
+    /the client is installed by services/,
   ],
   [
     "an import cycle",

@@ -16,7 +16,7 @@ import { answers } from "./answers.ts";
 import { type Deployment, deploymentOf, type Vars } from "./deployment.ts";
 import { admit, refusesLow, release } from "../../mesh/policies/shed.ts";
 import { OVERLOADED_RETRY_MS } from "./layers/low-priority.ts";
-import { type Isolate, newIsolate } from "./isolate.ts";
+import { type Active, type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { platformFacts } from "./platform-facts.ts";
@@ -196,9 +196,11 @@ function outside(
 const bindingOf = (env: Env, name: string): Fetcher | undefined =>
   (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name];
 
-/** For load balancers and people: what this isolate runs. Nothing that a stranger may not know. */
+/** For load balancers, clients and people: what this isolate runs. Nothing that a stranger may not know. */
 function reserved(path: string, { active }: Isolate): Response {
-  if (path !== `${RESERVED}health`) return deny({ cause: "no-route" }, active?.pointer ?? { epoch: 0, hash: "" });
+  if (path === `${RESERVED}client` && active) return forClients(active);
+  if (path !== `${RESERVED}health`)
+    return deny({ cause: active ? "no-route" : "no-snapshot" }, active?.pointer ?? { epoch: 0, hash: "" });
   const status = active ? 200 : 503;
   const body = {
     status: active ? "ok" : "no-snapshot",
@@ -206,4 +208,9 @@ function reserved(path: string, { active }: Isolate): Response {
     source: active?.source ?? "none",
   };
   return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}
+
+/** That the edge is well, and what its clients do once it is not. Where a service is, each client has to know for itself. */
+function forClients({ pointer: { epoch }, routes }: Active): Response {
+  return Response.json({ epoch, direct: routes.manifest.direct ?? [] }, { headers: { "cache-control": "no-store" } });
 }
