@@ -17,6 +17,8 @@ export type EdgeOptions = {
   readonly listenerScheme?: "http" | "https";
   /** `namespace/name` of the one Gateway that this socket stands for. Default: all of them. */
   readonly gateway?: string;
+  /** What this edge serves, as the var SCOPE says it. Default: everything. */
+  readonly scope?: string;
   /** As Backends name the zones of their endpoints. Default: none. */
   readonly zone?: string;
   /** The namespace whose workloads call this socket. Default: unknown. */
@@ -246,6 +248,7 @@ export async function workersOf({
         LISTENER_PORT: String(edge.listenerPort ?? 80),
         LISTENER_SCHEME: edge.listenerScheme ?? "http",
         GATEWAY: edge.gateway ?? "",
+        SCOPE: edge.scope ?? "everything",
         ZONE: edge.zone ?? "",
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),

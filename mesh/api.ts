@@ -147,6 +147,8 @@ export type EdgeReport = {
   /** The deployment's name: `edge`, or what the operator called it. */
   readonly name: string;
   readonly colo: string;
+  /** What it serves, as its var SCOPE says it; absent for everything. */
+  readonly scope?: string;
   /** 0 while it has no snapshot. */
   readonly epoch: number;
   readonly hash: string;

@@ -49,6 +49,7 @@ export type Denial =
   | { readonly cause: "body-too-slow" }
   | { readonly cause: "host-invalid" }
   | { readonly cause: "path-ambiguous" }
+  | { readonly cause: "out-of-scope" }
   | { readonly cause: "no-snapshot" }
   | { readonly cause: "no-shard" }
   | { readonly cause: "internal" };
@@ -149,6 +150,8 @@ export function answer(denial: Denial): Answer {
       return say(408, denial, "The request's body came too slowly");
     case "request-broken":
       return say(400, denial, "The request's body broke off or was malformed");
+    case "out-of-scope":
+      return say(421, denial, "Another edge serves this host or service");
     case "no-snapshot":
       return say(503, denial, "The edge has no configuration yet", retryAfter(1000));
     case "no-shard":

@@ -22,6 +22,8 @@ type Contents = {
   readonly shards: readonly ShardName[];
   /** The kinds of policies that rules have, in order. */
   readonly kinds: readonly string[];
+  /** In which shards the services and the Gateways' hosts of each namespace stand, by number and in order. */
+  readonly namespaces?: Readonly<Record<string, readonly number[]>>;
   /** As the snapshot has them. */
   readonly direct?: readonly string[];
   /** Absent while the mesh has no workload. */
@@ -76,16 +78,25 @@ export function readManifest(bytes: Uint8Array): Manifest {
   check((names.length & (names.length - 1)) === 0 && names.includes(0), "a manifest's names");
   const contents: unknown = JSON.parse(textFrom(bytes.subarray(end)));
   check(isRecord(contents), "a manifest's contents");
-  const { listeners, shards, kinds, direct, identity } = contents;
+  const { listeners, shards, kinds, namespaces, direct, identity } = contents;
   check(Array.isArray(listeners) && listeners.every(isListener), "a listener");
   check(Array.isArray(shards) && shards.every(isShardName), "a shard's name");
   check((shards.length & (shards.length - 1)) === 0, "the number of shards");
   check(shards.length > 0 || names.every((name) => name === 0), "a name without a shard");
   // A layer that this edge does not know would be a policy that does not hold.
   check(Array.isArray(kinds) && kinds.every(isPolicyKind), "a layer's kind");
+  check(namespaces === undefined || isNamespaces(namespaces), "where a namespace stands");
   check(direct === undefined || isTexts(direct), "the services that may be called directly");
   check(identity === undefined || isMeshIdentity(identity), "the mesh's identity");
-  return { listeners, shards, kinds, names, ...(direct && { direct }), ...(identity && { identity }) };
+  return {
+    listeners,
+    shards,
+    kinds,
+    names,
+    ...(namespaces && { namespaces }),
+    ...(direct && { direct }),
+    ...(identity && { identity }),
+  };
 }
 
 const isListener = (value: unknown): value is ManifestListener =>
@@ -94,6 +105,9 @@ const isListener = (value: unknown): value is ManifestListener =>
   typeof value.hostname === "string" &&
   isTexts(value.gateways) &&
   [undefined, "resolve", "keep"].includes(value.paths as string);
+
+const isNamespaces = (value: unknown): value is NonNullable<Contents["namespaces"]> =>
+  isRecord(value) && Object.values(value).every((own) => Array.isArray(own) && own.every(Number.isInteger));
 
 const isShardName = (value: unknown): value is ShardName =>
   isRecord(value) && typeof value.hash === "string" && /^[0-9a-f]{64}$/.test(value.hash) && isPositive(value.bytes);

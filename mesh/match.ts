@@ -3,7 +3,9 @@
  * shard/match.ts says of the path. A host that has no rule for the request falls through to the next less specific one. Cost
  * grows with the labels of the host and the depth of the path, not with the number of routes.
  */
+import type { Address } from "./address.ts";
 import type { AmbiguousPaths } from "./canonical-path.ts";
+import { EVERYTHING, type Grain, servesGateway, servesService } from "./grain.ts";
 import { hashOfHost, hashOfService, hasName, type Manifest, type ManifestListener, shardOf } from "./manifest.ts";
 import { listenerScope, serviceScope } from "./scope.ts";
 import { type Match, matchTable, type Subject } from "./shard/match.ts";
@@ -26,38 +28,66 @@ export type Matcher = {
   /** Which use of all was the last of each shard, and how many uses there were. */
   readonly usedAt: Float64Array;
   uses: number;
+  /** What this edge serves. */
+  readonly grain: Grain;
 };
 
 /** The shard that has to be there before it can be said which rule takes the request. */
 export type Missing = { readonly missing: number };
 
-/** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all. */
-export function matcher(manifest: Manifest, gateway = ""): Matcher {
+/** `gateway` (`namespace/name`) is the only one whose listeners count; empty text takes those of all that `grain` serves. */
+export function matcher(manifest: Manifest, gateway = "", grain = EVERYTHING): Matcher {
   const listeners = new Map<number, Map<string, string>>();
   const paths = new Map<string, AmbiguousPaths>();
-  for (const listener of listenersOf(manifest, gateway)) {
+  for (const listener of listenersOf(manifest, gateway, grain)) {
     const hostnames = listeners.get(listener.port) ?? new Map<string, string>();
     listeners.set(listener.port, hostnames.set(listener.hostname, listenerScope(listener)));
     if (listener.paths) paths.set(`${listener.port} ${listener.hostname}`, listener.paths);
   }
   const shards = manifest.shards.map(() => undefined);
-  return { manifest, listeners, paths, shards, usedAt: new Float64Array(shards.length), uses: 0 };
+  return { manifest, listeners, paths, shards, usedAt: new Float64Array(shards.length), uses: 0, grain };
 }
 
-/** For each port and hostname the listener of `gateway` alone, or else the merged one; `""` is an edge of all Gateways. */
+/**
+ * For each port and hostname the listener with most of the Gateways that the edge stands for (`gateway` alone, or with `""` all that `grain`
+ * serves) and fewest others. Those of some namespaces are not merged for themselves: where other namespaces have a Gateway with
+ * the same port and hostname, theirs is in it.
+ */
 export function listenersOf<L extends ManifestListener>(
   { listeners }: { readonly listeners: readonly L[] },
   gateway: string,
+  grain = EVERYTHING,
 ): L[] {
-  const taken = new Map<string, L>();
+  const isOurs = (one: string): boolean => (gateway === "" || one === gateway) && servesGateway(grain, one);
+  const taken = new Map<string, { readonly listener: L; readonly ours: number }>();
   for (const listener of listeners) {
     const { port, hostname, gateways } = listener;
-    if (gateway !== "" && !gateways.includes(gateway)) continue;
-    const other = taken.get(`${port} ${hostname}`)?.gateways.length;
-    const closer = other === undefined || (gateway === "" ? gateways.length > other : gateways.length < other);
-    if (closer) taken.set(`${port} ${hostname}`, listener);
+    const ours = gateways.filter(isOurs).length;
+    if (ours === 0) continue;
+    const other = taken.get(`${port} ${hostname}`);
+    const closer =
+      !other || ours > other.ours || (ours === other.ours && gateways.length < other.listener.gateways.length);
+    if (closer) taken.set(`${port} ${hostname}`, { listener, ours });
   }
-  return [...taken.values()];
+  return [...taken.values()].map(({ listener }) => listener);
+}
+
+/** False where another deployment serves the address: a service outside the grain, or a host that no listener within it covers. */
+export function isInScope(matcher: Matcher, port: number, address: Address): boolean {
+  const { grain } = matcher;
+  if (grain.kind === "everything") return true;
+  return address.kind === "service"
+    ? servesService(grain, address.service)
+    : listenerOf(matcher, port, address.host) !== undefined;
+}
+
+/** Whether what the edge serves may stand in a shard: the others it never loads. A manifest of before says of none where its namespaces are. */
+export function mayServe({ manifest: { namespaces, shards }, grain }: Matcher, shard: number): boolean {
+  if (grain.kind === "everything" || !namespaces) return true;
+  for (const service of grain.services) if (shardOf(hashOfService(service), shards.length) === shard) return true;
+  for (const namespace of grain.namespaces)
+    if (Object.hasOwn(namespaces, namespace) && namespaces[namespace]!.includes(shard)) return true;
+  return false;
 }
 
 /** North-south: by the port that the connection came in on and the host (lower case, without port). */

@@ -28,6 +28,8 @@ type Place = {
   readonly name: string;
   readonly hash: number;
   readonly table: RouteTable;
+  /** Whose it is: of the service, or of the Gateways that have the host. */
+  readonly namespaces: readonly string[];
 };
 
 /** With the shards that are left as they were: of what comes after a snapshot, most are. */
@@ -84,6 +86,7 @@ export function cutUp(
       })),
       shards: shards.map(({ byteLength }, number) => ({ hash: hashes[number]!, bytes: byteLength })),
       kinds: [...new Set(parts.flatMap(({ kinds }) => [...kinds]))].sort(),
+      namespaces: whereNamespacesStand(placesIn),
       ...(snapshot.direct && { direct: snapshot.direct }),
       ...(snapshot.identity && { identity: snapshot.identity }),
       names: new Set(places.map(({ hash }) => hash)),
@@ -97,19 +100,35 @@ function written(snapshot: Snapshot, places: readonly Place[]): Pick<Part, "byte
   return { bytes: writer.finish(), kinds: writer.kinds };
 }
 
+function whereNamespacesStand(placesIn: readonly (readonly Place[])[]): Record<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  placesIn.forEach((places, number) => {
+    for (const { namespaces } of places)
+      for (const namespace of namespaces) {
+        const numbers = found.get(namespace) ?? [];
+        if (numbers.at(-1) !== number) numbers.push(number);
+        found.set(namespace, numbers);
+      }
+  });
+  return Object.fromEntries(found);
+}
+
 function placesOf({ listeners, services }: Snapshot): Place[] {
   const places: Place[] = [];
   for (const listener of listeners) {
     const scope = listenerScope(listener);
-    for (const [name, table] of inOrder(listener.hosts)) places.push({ scope, name, hash: hashOfHost(name), table });
+    const namespaces = [...new Set(listener.gateways.map((gateway) => gateway.slice(0, gateway.indexOf("/"))))];
+    for (const [name, table] of inOrder(listener.hosts))
+      places.push({ scope, name, hash: hashOfHost(name), table, namespaces });
   }
   for (const [name, ports] of inOrder(services)) {
     const hash = hashOfService(name);
+    const namespaces = [name.slice(name.indexOf(".") + 1)];
     ports.forEach(({ port, table, consumers = {} }, index) => {
       for (const named of index === 0 ? [undefined, port] : [port]) {
-        places.push({ scope: serviceScope(named), name, hash, table });
+        places.push({ scope: serviceScope(named), name, hash, table, namespaces });
         for (const [consumer, own] of inOrder(consumers))
-          places.push({ scope: serviceScope(named, consumer), name, hash, table: own });
+          places.push({ scope: serviceScope(named, consumer), name, hash, table: own, namespaces });
       }
     });
   }

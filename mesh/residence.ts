@@ -1,6 +1,6 @@
 /** Which shards have to be resident before a newer snapshot takes the place of the one in force. */
 import { hasName, shardOf } from "./manifest.ts";
-import type { Matcher } from "./match.ts";
+import { type Matcher, mayServe } from "./match.ts";
 import type { Shard } from "./shard/read.ts";
 
 /**
@@ -18,7 +18,7 @@ export function wantedIn(next: Matcher, previous: Matcher): number[] {
   });
   for (const name of next.manifest.names)
     if (name !== 0 && !hasName(previous.manifest, name)) wanted.add(shardOf(name, next.shards.length));
-  return [...wanted];
+  return [...wanted].filter((number) => mayServe(next, number));
 }
 
 /** Puts a shard in its place; of those that are resident, the ones that were longest without a request go when all take more than `most` bytes. */

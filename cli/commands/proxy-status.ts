@@ -34,6 +34,8 @@ const columns = (edges: readonly EdgeStatus[], wide: boolean): readonly Column<R
   { header: "EPOCH", cell: ({ epoch }) => epoch },
   { header: "STATUS", cell: ({ status }) => status.toUpperCase() },
   { header: "SOURCE", cell: ({ source }) => source },
+  // A fleet of which every edge serves everything need not be told so.
+  ...(edges.some(({ scope }) => scope) ? [{ header: "SCOPE", cell: ({ scope }: Row) => scope ?? "everything" }] : []),
   { header: "AGE", cell: ({ ageMs }) => age(ageMs) },
   ...(wide ? [{ header: "HASH", cell: ({ hash }: Row) => hash }] : []),
   // Only when there is something to read: a healthy fleet is one screen wide.

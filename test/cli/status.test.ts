@@ -47,6 +47,14 @@ describe("proxy-status", () => {
     expect(await selvedge("ps", { control })).toMatchGolden("proxy-status-healthy");
   });
 
+  it("has a column for scopes when an edge has one", async () => {
+    const [one, two] = edges().edges;
+    await using control = await FakeControl.start({
+      "GET /v1/edges": { body: { ...edges(), edges: [one, { ...two, scope: "namespace/shop" }] } },
+    });
+    expect(await selvedge("ps", { control })).toMatchGolden("proxy-status-scopes");
+  });
+
   it("says that no edge has reported in", async () => {
     await using control = await FakeControl.start({ "GET /v1/edges": { body: { ...edges(), edges: [] } } });
     expect(await selvedge("ps", { control })).toMatchGolden("proxy-status-empty");

@@ -14,6 +14,7 @@ const vars: Vars = {
   MESH_DOMAIN: "mesh",
   LOOK_EVERY_MS: "1",
   CLIENT_ADDRESS: "x",
+  SCOPE: "",
   LISTENER_PORT: "",
   LISTENER_SCHEME: "",
   CALLER: "",

@@ -42,6 +42,7 @@ const TABLE: Readonly<Record<Cause, readonly [denial: Denial, status: number, re
   "body-too-large": [{ cause: "body-too-large" }, 413],
   "body-too-slow": [{ cause: "body-too-slow" }, 408],
   "no-snapshot": [{ cause: "no-snapshot" }, 503, "1"],
+  "out-of-scope": [{ cause: "out-of-scope" }, 421],
   "no-shard": [{ cause: "no-shard" }, 503, "1"],
   internal: [{ cause: "internal" }, 500],
 };

@@ -1,6 +1,7 @@
 /** What a deployment's vars say, read once an isolate; docs/operating.md tells what each is for. */
 import { DEFAULT_PORT } from "../../mesh/redirect.ts";
 import { isRecord } from "../../mesh/canonical.ts";
+import { type Grain, parseGrain } from "../../mesh/grain.ts";
 import type { Ingress } from "./ingress.ts";
 import { platformFacts } from "./platform-facts.ts";
 
@@ -16,6 +17,8 @@ export type Vars = {
   readonly LISTENER_PORT: string;
   /** The scheme that clients speak to this socket, `http` or `https`; empty takes it from the request's URL. */
   readonly LISTENER_SCHEME: string;
+  /** What this deployment serves: mesh/grain.ts. */
+  readonly SCOPE: string;
   /** The namespace whose workloads alone call this deployment; empty when callers are not told apart. */
   readonly CALLER: string;
   /** How many proxies in front of this deployment append to X-Forwarded-For; what callers before them say of it is dropped. */
@@ -37,6 +40,7 @@ export type Deployment = {
   readonly reportEveryMs: number;
   readonly maxInFlight: number;
   readonly allowReserved: boolean;
+  readonly grain: Grain;
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
   /** What the connection of a request is. */
@@ -53,6 +57,7 @@ export function deploymentOf(vars: Vars): Deployment {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
     maxInFlight: Number(vars.MAX_IN_FLIGHT) || Infinity,
+    grain: parseGrain(vars.SCOPE),
     allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: (request, url, props) => {

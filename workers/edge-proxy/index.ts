@@ -93,14 +93,14 @@ async function serve(
   env: Env,
   context: ExecutionContext,
 ): Promise<Response> {
-  const { ingress, lookEveryMs, reportEveryMs } = deployed;
-  const waiting = refresh(mine, lookEveryMs, env, request, context);
+  const { ingress, reportEveryMs } = deployed;
+  const waiting = refresh(mine, deployed, env, request, context);
   if (waiting) await waiting;
   if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
   const { active } = mine;
   if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
   const touched = outside(mine, deployed, env, request, context);
-  const shard = (number: number) => fetchShard(mine, stores(env, request), active, number);
+  const shard = (number: number) => fetchShard(mine, stores(deployed, env, request), active, number);
   const response = await active.run(request, url, touched, ingress(request, url, propsOf(context)), shard);
   const { recorder } = mine.memory;
   const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
@@ -114,28 +114,36 @@ async function serve(
 /** Makes sure that there is a snapshot if there can be one, and that it does not grow old. Nearly always nothing to wait for. */
 function refresh(
   mine: Isolate,
-  lookEveryMs: number,
+  deployed: Deployment,
   env: Env,
   request: Request,
   context: ExecutionContext,
 ): Promise<void> | undefined {
-  if (!mine.active) return begin(mine, env, request, context);
+  if (!mine.active) return begin(mine, deployed, env, request, context);
   const now = Date.now();
   const age = now - mine.lookedAt;
-  if (age < lookEveryMs || now < mine.lookingUntil) return undefined;
+  if (age < deployed.lookEveryMs || now < mine.lookingUntil) return undefined;
   mine.lookingUntil = now + LOOK_LIMIT_MS;
-  const looking = look(mine, stores(env, request)).finally(() => {
+  const looking = look(mine, stores(deployed, env, request)).finally(() => {
     mine.lookedAt = Date.now();
     mine.lookingUntil = 0;
   });
-  context.waitUntil(looking.then(() => keepAhead(mine, stores(env, request))));
+  context.waitUntil(looking.then(() => keepAhead(mine, stores(deployed, env, request))));
   return age > IDLE_AFTER_MS ? within(looking, WAIT_AFTER_IDLE_MS).catch(() => {}) : undefined;
 }
 
 /** Each of the first requests loads for itself: one that waited for another's would hang if that one were cancelled. */
-async function begin(mine: Isolate, env: Env, request: Request, context: ExecutionContext): Promise<void> {
-  await coldStart(mine, stores(env, request));
-  context.waitUntil(look(mine, stores(env, request)).then(() => keepAhead(mine, stores(env, request))));
+async function begin(
+  mine: Isolate,
+  deployed: Deployment,
+  env: Env,
+  request: Request,
+  context: ExecutionContext,
+): Promise<void> {
+  await coldStart(mine, stores(deployed, env, request));
+  context.waitUntil(
+    look(mine, stores(deployed, env, request)).then(() => keepAhead(mine, stores(deployed, env, request))),
+  );
   mine.lookedAt = Date.now();
 }
 
@@ -144,13 +152,15 @@ function coloOf(request: Request): string {
   return typeof colo === "string" ? colo : "local";
 }
 
-function stores(env: Env, request: Request): Stores {
+function stores({ grain }: Deployment, env: Env, request: Request): Stores {
   return {
     kv: env.SNAPSHOTS,
     fleet: () => env.FLEET.getByName("fleet"),
     cache: caches.default,
     name: env.EDGE_NAME,
     gateway: env.GATEWAY,
+    grain,
+    scope: grain.kind === "everything" ? "" : env.SCOPE,
     colo: coloOf(request),
   };
 }

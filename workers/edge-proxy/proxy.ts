@@ -9,6 +9,7 @@ import { answer, type Denial } from "../../mesh/denial.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import {
   ambiguousPathsOf,
+  isInScope,
   isNamed,
   type Match,
   matchHost,
@@ -66,6 +67,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       if (endsHere(request)) return noFurther();
       const path = pathOf(routes, ingress, request, url);
       const address = addressOf(routes, isNamed, ingress, url.hostname, path);
+      if (!isInScope(routes, ingress.port, address)) throw new Denied({ cause: "out-of-scope" });
       const proven = callerOf(routes.manifest.identity, ingress.workload, request, pinned, outside);
       // A promise only for a token that this isolate has not seen yet.
       const { identity, chain } = proven instanceof Promise ? await proven : proven;

@@ -3,7 +3,7 @@
  * snapshot is put in force only when it has all that the one before it was serving from.
  */
 import type { ShardName } from "../../mesh/manifest.ts";
-import type { Matcher } from "../../mesh/match.ts";
+import { type Matcher, mayServe } from "../../mesh/match.ts";
 import { settle, wantedIn } from "../../mesh/residence.ts";
 import { MAX_SHARD_BYTES } from "../../mesh/snapshot.ts";
 import { adopt, type Shard } from "../../mesh/shard/read.ts";
@@ -73,7 +73,7 @@ const AHEAD = 32;
  * do so while KV is away.
  */
 export async function keepAhead({ kept, active }: Isolate, stores: Stores): Promise<void> {
-  const names = active?.routes.manifest.shards ?? [];
+  const names = active ? active.routes.manifest.shards.filter((_, number) => mayServe(active.routes, number)) : [];
   const current = new Set(names.map(({ hash }) => hash));
   for (const hash of kept) if (!current.has(hash)) kept.delete(hash);
   for (const name of names.filter(({ hash }) => !kept.has(hash)).slice(0, AHEAD))

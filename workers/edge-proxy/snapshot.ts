@@ -62,7 +62,7 @@ async function activate(
   try {
     if ((await sha256(manifest)) !== hash) throw new Error("its bytes do not have its hash");
     const pointer = { epoch, hash };
-    const routes = matcher(readManifest(manifest), stores.gateway);
+    const routes = matcher(readManifest(manifest), stores.gateway, stores.grain);
     // A shard that is not there yet comes to be there, as a manifest does.
     if (!(await warm(isolate, stores, routes))) return false;
     // Another request of this isolate may have been quicker, with a newer one.
@@ -80,13 +80,17 @@ async function activate(
 
 async function checkIn(
   { id, active, refused, memory }: Isolate,
-  { fleet, name, colo }: Stores,
+  { fleet, name, colo, scope }: Stores,
 ): Promise<Pointer | undefined> {
   try {
     const pointer = active?.pointer ?? { epoch: 0, hash: "" };
     const source: SnapshotSource = active?.source ?? "none";
     const limits = busiest(memory.holders, Date.now());
-    const about = { ...(refused && { nack: refused }), ...(limits.length > 0 && { limits }) };
+    const about = {
+      ...(scope !== "" && { scope }),
+      ...(refused && { nack: refused }),
+      ...(limits.length > 0 && { limits }),
+    };
     const reply = await within(fleet().checkIn({ id, name, colo, ...pointer, source, ...about }), STORE_MS);
     const now = Date.now();
     for (const { at, name: meant } of reply.resets ?? []) {

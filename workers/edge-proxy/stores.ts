@@ -1,5 +1,6 @@
 /** Where an edge finds snapshots: KV, what the Cache API kept of it, and what the deploy brought along. Nothing here is believed yet. */
 import type { CheckInReply, EdgeReport, Pointer } from "../../mesh/api.ts";
+import type { Grain } from "../../mesh/grain.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
 import { POINTER_KEY, shardKey, snapshotKey } from "../../mesh/snapshot.ts";
@@ -16,6 +17,9 @@ export type Stores = {
   readonly colo: string;
   /** `namespace/name` of the Gateway that this deployment stands for; empty for all. */
   readonly gateway: string;
+  /** What it serves, and as its var SCOPE says it; empty for everything. */
+  readonly grain: Grain;
+  readonly scope: string;
 };
 
 /** KV's shortest; the fleet object's replies carry news sooner. */

@@ -52,6 +52,7 @@ const VARS = {
   REPORT_EVERY_MS: "5000",
   CLIENT_ADDRESS: "x-client",
   LISTENER_PORT: "",
+  SCOPE: "",
   LISTENER_SCHEME: "",
   TRUSTED_PROXIES: "0",
   MAX_IN_FLIGHT: "2000",
