@@ -20,6 +20,7 @@ import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
 import { identityCommand } from "./commands/identity.ts";
 import { limitsCommand } from "./commands/limits.ts";
+import { nodeCommand } from "./commands/node.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { routesCommand } from "./commands/routes.ts";
@@ -62,6 +63,7 @@ for (const add of [
   tokenCommand,
   checkCommand,
   dashboardCommand,
+  nodeCommand,
   contextCommand,
   completionCommand,
   versionCommand,

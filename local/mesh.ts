@@ -4,12 +4,14 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Miniflare, convertV4MiniflareOptions, Log, LogLevel } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { bundle, type LastGood, type Role } from "./bundle.ts";
 import { watchOverWorkerd } from "./orphans.ts";
 
 export type EdgeOptions = {
   readonly name: string;
+  /** What it listens on. Default 127.0.0.1. */
+  readonly host?: string;
   readonly port: number;
   /** The listener port that this socket stands for. Default 80. */
   readonly listenerPort?: number;
@@ -47,6 +49,8 @@ export type MeshOptions = {
   /** Objects, KV and cache persist below it. */
   readonly dir: string;
   readonly control?: {
+    /** What it listens on. Default 127.0.0.1. */
+    readonly host?: string;
     readonly port: number;
     readonly token: string;
     /** `namespace/name` of Secrets that count as held. None by default. */
@@ -57,6 +61,12 @@ export type MeshOptions = {
   /** False in a process that shares the state of another. Default true. */
   readonly state?: boolean;
   readonly meshDomain?: string;
+  /** Whether endpoints may be loopback and link-local addresses. Default true. */
+  readonly allowReserved?: boolean;
+  /** The variable CLIENT_ADDRESS. Default: what everyone has who reaches a socket on loopback. */
+  readonly clientAddress?: string;
+  /** How many proxies before the edges tell the truth about whoever called them. Default 0. */
+  readonly trustedProxies?: number;
   /** The secret that the edges share. Default: none. */
   readonly meshKey?: string;
   /** How often edges look for a newer snapshot. Default 500 ms. */
@@ -73,6 +83,7 @@ export type Mesh = {
   readonly runtime: Miniflare;
 };
 
+const LOOPBACK = "127.0.0.1";
 const COMPATIBILITY_DATE = "2026-10-01";
 const KV = "selvedge-snapshots";
 const OBJECTS = {
@@ -89,6 +100,8 @@ const OBJECTS = {
 
 /** Throws `PortInUse` when a socket is taken. */
 export async function bootMesh(options: MeshOptions): Promise<Mesh> {
+  // Here, because whoever wants to know what the Workers are (a node) runs them without it.
+  const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = await import("miniflare");
   const workers = await workersOf(options);
   const shared = {
     log: new Log(LogLevel.ERROR),
@@ -200,6 +213,9 @@ export async function workersOf({
   neighbours = [],
   state = true,
   meshDomain = "mesh.localhost",
+  allowReserved = true,
+  clientAddress = "127.0.0.1",
+  trustedProxies = 0,
   meshKey,
   lookEveryMs = 500,
   reportEveryMs = 1000,
@@ -223,13 +239,13 @@ export async function workersOf({
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
             HOST_PRESERVING: bindingsOf(keptByAll(edges)),
-            ALLOW_RESERVED: "true",
+            ALLOW_RESERVED: String(allowReserved),
           },
           kvNamespaces: { SNAPSHOTS: KV },
           durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "RATE_LIMIT", "IDENTITY", "COLLECTOR"], {
             scriptName: "state",
           }),
-          unsafeDirectSockets: [{ host: "127.0.0.1", port: control.port }],
+          unsafeDirectSockets: [{ host: control.host ?? LOOPBACK, port: control.port }],
         },
       ]
     : [];
@@ -242,9 +258,8 @@ export async function workersOf({
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
         REPORT_EVERY_MS: String(reportEveryMs),
-        ALLOW_RESERVED: "true",
-        // These sockets listen on loopback alone, and tell nothing of the peer.
-        CLIENT_ADDRESS: "127.0.0.1",
+        ALLOW_RESERVED: String(allowReserved),
+        CLIENT_ADDRESS: clientAddress,
         LISTENER_PORT: String(edge.listenerPort ?? 80),
         LISTENER_SCHEME: edge.listenerScheme ?? "http",
         GATEWAY: edge.gateway ?? "",
@@ -252,7 +267,7 @@ export async function workersOf({
         ZONE: edge.zone ?? "",
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
-        TRUSTED_PROXIES: "0",
+        TRUSTED_PROXIES: String(trustedProxies),
         MAX_IN_FLIGHT: String(edge.maxInFlight ?? 2000),
         CLIENT_CERTIFICATES: "",
         HOST_PRESERVING: bindingsOf(edge.hostPreserving ?? []),
@@ -270,7 +285,7 @@ export async function workersOf({
           ...(edge.hostPreserving ?? []).map((address) => [transport(address), address] as const),
         ].map(([binding, address]) => [binding, { external: { address, http: {} } }]),
       ),
-      unsafeDirectSockets: [{ host: "127.0.0.1", port: edge.port }],
+      unsafeDirectSockets: [{ host: edge.host ?? LOOPBACK, port: edge.port }],
     })),
   );
   const neighbourWorkers = neighbours.map(({ name, port, code: contents, bindings = {}, objects: classes = {} }) => ({
@@ -280,7 +295,7 @@ export async function workersOf({
     durableObjects: Object.fromEntries(
       Object.entries(classes).map(([binding, className]) => [binding, { className, useSQLite: true }]),
     ),
-    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+    unsafeDirectSockets: [{ host: LOOPBACK, port }],
   }));
   return [closed, ...stateWorkers, ...controlWorkers, ...edgeWorkers, ...neighbourWorkers];
 }

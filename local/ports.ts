@@ -37,11 +37,11 @@ export async function firstBusy(ports: Ports): Promise<Busy | undefined> {
   return undefined;
 }
 
-/** What listening on the port fails with: EADDRINUSE, EACCES, … */
-function refusal(port: number): Promise<string | undefined> {
+/** What listening on the port fails with: EADDRINUSE, EACCES, …; `host` is an address, or undefined for all. */
+export function refusal(port: number, host: string | undefined = "127.0.0.1"): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(undefined)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }

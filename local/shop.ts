@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SourceFile } from "../mesh/api.ts";
-import { shown } from "./installation.ts";
+import { shown } from "./folder.ts";
 import { DEFAULT_BASE, type Ports, SPAN } from "./ports.ts";
 
 const SHOP = fileURLToPath(new URL("../examples/shop", import.meta.url));

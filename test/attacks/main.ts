@@ -1,15 +1,21 @@
 /**
- * `npm run attacks -- FILE… [--json OUT] [--only ID-PREFIX] [--group GROUP]`: attack cases as raw bytes, against a real edge on workerd and
+ * `npm run attacks -- FILE… [--json OUT] [--only ID-PREFIX] [--group GROUP] [--grain edge|node]`: attack cases as raw bytes, against a real edge on workerd and
  * its own sockets. Exit code 1 when a `must` fails that the runtime did not decide, 2 when there is nothing to run.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { grainOf } from "../support/grain.ts";
 import type { CaseFile, Level } from "./case.ts";
 import { type Result, run } from "./run.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "string" }, only: { type: "string" }, group: { type: "string" } },
+  options: {
+    json: { type: "string" },
+    only: { type: "string" },
+    group: { type: "string" },
+    grain: { type: "string", default: "edge" },
+  },
 });
 
 const results: Result[] = [];
@@ -19,7 +25,7 @@ for (const file of positionals) {
     ({ id, group }) => id.startsWith(values.only ?? "") && (values.group === undefined || values.group === group),
   );
   if (cases.length === 0) continue;
-  await run({ ...given, cases }, (result) => {
+  await run({ ...given, cases }, grainOf(values.grain), (result) => {
     results.push(result);
     if (result.broken.length > 0)
       console.log(
@@ -29,7 +35,9 @@ for (const file of positionals) {
   });
 }
 if (results.length === 0) {
-  console.error("No cases. Usage: npm run attacks -- FILE… [--json OUT] [--only ID-PREFIX] [--group GROUP]");
+  console.error(
+    "No cases. Usage: npm run attacks -- FILE… [--json OUT] [--only ID-PREFIX] [--group GROUP] [--grain edge|node]",
+  );
   process.exit(2);
 }
 const LEVELS: readonly Level[] = ["must", "should", "info"];

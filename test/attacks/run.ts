@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bootMesh } from "../../local/mesh.ts";
 import { MESH_HEADERS } from "../../mesh/headers.ts";
 import { controlClient, pause, TOKEN } from "../support/mesh.ts";
+import { bootGrain, type Grain } from "../support/grain.ts";
 import { freePort } from "../support/ports.ts";
 import type { Case, CaseFile, Level } from "./case.ts";
 import { exchange } from "./client.ts";
@@ -25,13 +25,13 @@ export type Result = Verdict & {
 const TRUSTED_HEADER = /x([-_])mesh[-_]identity/gi;
 const ours = (_: string, separator: string): string => MESH_HEADERS.caller.replaceAll("-", separator);
 
-export async function run(given: CaseFile, tell: (result: Result) => void): Promise<void> {
+export async function run(given: CaseFile, grain: Grain, tell: (result: Result) => void): Promise<void> {
   const file = JSON.parse(JSON.stringify(given).replace(TRUSTED_HEADER, ours)) as CaseFile;
   const origins = Object.keys(file.origins.ports).map((name) => new Origin(name, file.origins.behaviours));
   for (const origin of origins) await origin.listen(file.origins.ports[origin.name]!); // its own key
   const dir = await mkdtemp(join(tmpdir(), "selvedge-attacks-"));
   const [control, edge, bare] = [await freePort(), await freePort(), await freePort()];
-  const mesh = await bootMesh({
+  const mesh = await bootGrain(grain, {
     dir,
     control: { port: control, token: TOKEN },
     // The contexts' upstreams see the Host of the request, and nothing that the local runtime adds to what goes out through fetch.

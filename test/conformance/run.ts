@@ -4,10 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { bootMesh } from "../../local/mesh.ts";
 import type { ApiProblem, ChangeResponse, ResourcesResponse, SourceFile } from "../../mesh/api.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
 import { controlClient, type ControlClient, pause, serves, TOKEN } from "../support/mesh.ts";
+import { bootGrain, type Grain } from "../support/grain.ts";
 import { freePort } from "../support/ports.ts";
 import { missing } from "./abilities.ts";
 import type { Case, CaseRequest, Failure, Observation, Update } from "./case.ts";
@@ -44,7 +44,12 @@ const CERTIFICATES: readonly string[] = [
 ];
 
 /** Runs `cases`, whose manifests are in `folder`, and tells each verdict as it falls. */
-export async function run(folder: string, cases: readonly Case[], tell: (verdict: Verdict) => void): Promise<void> {
+export async function run(
+  folder: string,
+  cases: readonly Case[],
+  grain: Grain,
+  tell: (verdict: Verdict) => void,
+): Promise<void> {
   const manifests = new Manifests(folder);
   const runnable = cases.filter((one) => missing(one) === undefined);
   const workloads = new Workloads();
@@ -56,7 +61,7 @@ export async function run(folder: string, cases: readonly Case[], tell: (verdict
     workloads.instances.map(({ address }) => address),
   );
   const port = await freePort();
-  const mesh = await bootMesh({
+  const mesh = await bootGrain(grain, {
     dir,
     control: { port, token: TOKEN, certificates: CERTIFICATES },
     edges: sockets.edges,

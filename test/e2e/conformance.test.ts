@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
 
 it("judges what a real edge does", async () => {
   const verdicts: Verdict[] = [];
-  await run(FOLDER, cases, (verdict) => verdicts.push(verdict));
+  await run(FOLDER, cases, "edge", (verdict) => verdicts.push(verdict));
   const unlike = verdicts.filter(({ outcome }) => outcome !== "passed");
   expect(unlike.map(({ id, outcome, reasons }) => [id, outcome, ...reasons])).toEqual([
     ["wrong", "failed", "status: wanted 404, got 200"],

@@ -4,7 +4,8 @@ import { access, chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { AlreadyRunning, openInstallation, writeLocal } from "../../local/installation.ts";
+import { AlreadyRunning } from "../../local/folder.ts";
+import { openInstallation, writeLocal } from "../../local/installation.ts";
 import { portsFrom } from "../../local/ports.ts";
 
 let parent: string;

@@ -1,10 +1,11 @@
-/** `npm start` as a process of its own, and what of it is still running. */
+/** `npm start`, or `selvedge node`, as a process of its own, and what of it is still running. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { pause } from "./mesh.ts";
 
 const START = fileURLToPath(new URL("../../local/start.ts", import.meta.url));
+const SELVEDGE = fileURLToPath(new URL("../../cli/selvedge.js", import.meta.url));
 
 export type Started = {
   readonly pid: number;
@@ -17,9 +18,12 @@ export type Started = {
   readonly signal: (signal: NodeJS.Signals, to?: "process" | "group") => void;
 };
 
-export function start(...args: string[]): Started {
+export const start = (...args: string[]): Started => run(START, args);
+export const startNode = (...args: string[]): Started => run(SELVEDGE, ["node", ...args]);
+
+function run(script: string, args: readonly string[]): Started {
   // A process group of its own, as in a terminal.
-  const child = spawn(process.execPath, [START, ...args], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [script, ...args], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const pid = child.pid!; // a node that this node just started
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += String(chunk)));

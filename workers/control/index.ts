@@ -3,10 +3,10 @@ import { includes } from "../../mesh/role.ts";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { type Caller, callerOf } from "./auth.ts";
 import { page, PATHS } from "./dashboard.ts";
-import { type Bindings, type Env, identities } from "./env.ts";
+import type { Bindings, Env } from "./env.ts";
 import { keySet, token } from "./identity.ts";
 import { newMemory } from "./memory.ts";
-import { publish, publishIdentity } from "./publish.ts";
+import { mendIdentity, publish } from "./publish.ts";
 import { answer, answerTo } from "./refusal.ts";
 import { FOR_OPERATORS } from "./routes.ts";
 import { authorizationOf, closeSession, openSession, readSession } from "./session.ts";
@@ -70,7 +70,7 @@ export function controller() {
     async scheduled(_controller, bindings) {
       const env = { ...bindings, memory };
       await publish(env);
-      if (!(await identities(env).isPublished())) await publishIdentity(env, "Identities published");
+      await mendIdentity(env);
     },
   } satisfies ExportedHandler<Bindings>;
 }

@@ -137,7 +137,8 @@ export async function publish(env: Env): Promise<PublishResponse> {
 /** `publish` for an operator, who is to hear that it failed rather than that control did. */
 export async function publishNow(env: Env): Promise<PublishResponse> {
   try {
-    return await publish(env);
+    const published = await publish(env);
+    return { ...published, ...(await mendIdentity(env)) };
   } catch (error) {
     if (error instanceof Refusal) throw error;
     console.error(error);
@@ -192,6 +193,11 @@ export async function publishIdentity(env: Env, message: string): Promise<Pointe
   const detail =
     "The change is stored, and edges do not know it yet: too many applies at once. Control tries again within a minute.";
   throw new Refusal("unavailable", { detail }, { headers: { "retry-after": "1" } });
+}
+
+/** A change of identities whose publication was cut short. */
+export async function mendIdentity(env: Env): Promise<Pointer | undefined> {
+  return (await identities(env).isPublished()) ? undefined : publishIdentity(env, "Identities published");
 }
 
 async function rewriteSnapshot(env: Env): Promise<Pointer> {

@@ -11,7 +11,7 @@ export type Vars = {
   readonly LOOK_EVERY_MS: string;
   /** How old telemetry may become before an isolate sends it, in milliseconds. */
   readonly REPORT_EVERY_MS: string;
-  /** The header in which the runtime names the client, or, where it has none, the one address that clients have. */
+  /** Where the client's address is: a header of the platform's; `peer` for the connection's, which workerd of one's own tells; or the one address that clients have. */
   readonly CLIENT_ADDRESS: string;
   /** The listener port that this deployment's socket stands for; empty takes it from the request's URL. */
   readonly LISTENER_PORT: string;
@@ -69,10 +69,22 @@ export function deploymentOf(vars: Vars): Deployment {
         workload: workloadIn(props) || (certificates ? workloadOf(certificates, platformFacts(request)) : ""),
         domain,
         trustedProxies,
-        client: isAddress ? address : (request.headers.get(address) ?? ""),
+        client: isAddress ? address : address === PEER ? peerOf(request) : (request.headers.get(address) ?? ""),
       };
     },
   };
+}
+
+const PEER = "peer";
+
+/** workerd says `address:port`, on sockets that take no facts from a header. An IPv4 peer of a socket for both comes as an IPv6 address. */
+function peerOf(request: Request): string {
+  const peer = platformFacts(request)?.clientIp;
+  if (typeof peer !== "string") return "";
+  return peer
+    .replace(/:\d+$/, "")
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 /** `{"workload": "namespace/name"}`, which whoever deploys the calling Worker writes at its service binding. Requests cannot set it. */
