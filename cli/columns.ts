@@ -133,6 +133,7 @@ const COLUMNS: Readonly<Record<string, readonly ResourceColumn[]>> = {
         ),
     },
   ],
+  TelemetryPolicy: [targets, accepted, reason],
   IdempotencyPolicy: [
     targets,
     { header: "MODE", cell: (spec) => text(spec["mode"]) || "Optional" },

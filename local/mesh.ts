@@ -73,6 +73,8 @@ export type MeshOptions = {
   readonly lookEveryMs?: number;
   /** How old telemetry may become before edges send it. Default 1 s. */
   readonly reportEveryMs?: number;
+  /** The collector to which traces and metrics are exported. Default: none. */
+  readonly otlp?: { readonly endpoint: string; readonly headers?: string; readonly protocol?: string };
   /** Where processes that form one mesh find each other. Without it, everything is in this process. */
   readonly registry?: string;
 };
@@ -219,7 +221,13 @@ export async function workersOf({
   meshKey,
   lookEveryMs = 500,
   reportEveryMs = 1000,
+  otlp,
 }: MeshOptions) {
+  const exporting = {
+    OTLP_ENDPOINT: otlp?.endpoint ?? "",
+    OTLP_PROTOCOL: otlp?.protocol ?? "",
+    ...(otlp?.headers !== undefined && { OTLP_HEADERS: otlp.headers }),
+  };
   // The first worker is what the entry socket serves: nothing.
   const closed = {
     name: `closed-${process.pid}`,
@@ -240,6 +248,7 @@ export async function workersOf({
             EDGE_ADDRESSES: "127.0.0.1",
             HOST_PRESERVING: bindingsOf(keptByAll(edges)),
             ALLOW_RESERVED: String(allowReserved),
+            ...exporting,
           },
           kvNamespaces: { SNAPSHOTS: KV },
           durableObjects: objects(["CONFIG", "FLEET", "BREAKER", "RATE_LIMIT", "IDENTITY", "COLLECTOR"], {
@@ -258,6 +267,7 @@ export async function workersOf({
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
         REPORT_EVERY_MS: String(reportEveryMs),
+        ...exporting,
         ALLOW_RESERVED: String(allowReserved),
         CLIENT_ADDRESS: clientAddress,
         LISTENER_PORT: String(edge.listenerPort ?? 80),

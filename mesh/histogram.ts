@@ -3,7 +3,7 @@
  * Whatever the range, the middle of a bucket is within 2.2 % of its values; and as the scale never changes, merging is adding.
  * Source: OpenTelemetry metrics data model, "ExponentialHistogram". Prometheus' native schema 4 has the same buckets, numbered one higher.
  */
-const SCALE = 4;
+export const SCALE = 4;
 const PER_DOUBLING = 2 ** SCALE;
 
 /** What is 0 or less has no logarithm; it is counted in a bucket of its own, below all others. */

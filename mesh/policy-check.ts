@@ -22,6 +22,12 @@ export const isPolicyKind = (kind: unknown): kind is Policy["kind"] =>
 
 /** A layer that this edge does not know would be a policy that does not hold. */
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
+  telemetry: ({ tracing }) =>
+    isRecord(tracing) &&
+    (tracing.threshold === undefined ||
+      (typeof tracing.threshold === "string" && /^[0-9a-f]{14}$/.test(tracing.threshold))) &&
+    typeof tracing.keepErrors === "boolean" &&
+    (tracing.keepSlowerMs === undefined || isPositive(tracing.keepSlowerMs)),
   "low-priority": () => true,
   deadline: ({ ms }) => isPositive(ms),
   "request-limits": ({ headers, headerBytes, urlBytes, bodyBytes, bodyIdleMs, bodyMs }) =>

@@ -17,6 +17,7 @@ import type { Cors } from "./policies/cors.ts";
 import type { Fault } from "./policies/fault.ts";
 import type { Hedge } from "./policies/hedge.ts";
 import type { MirrorCompare } from "./policies/mirror-compare.ts";
+import type { Telemetry } from "./policies/telemetry.ts";
 import type { Retry } from "./policies/retry.ts";
 import type { Session } from "./policies/session.ts";
 import type { StaleServe } from "./policies/stale-serve.ts";
@@ -130,6 +131,8 @@ export const addressOf = (endpoint: Endpoint): string =>
 
 /** What a layer carries out. `compile/order.ts` fixes the order and says why; each kind has a line in `renumber.ts`, which says whether it names backends by index. */
 export type Policy =
+  /** The proxy carries it out itself: it is about the whole of a request, and what refuses it is part of that. */
+  | ({ readonly kind: "telemetry" } & Telemetry)
   /** Refused while the isolate is crowded. */
   | { readonly kind: "low-priority" }
   | { readonly kind: "deadline"; readonly ms: number }

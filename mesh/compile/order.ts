@@ -3,6 +3,7 @@
  *
  * | layer | why here |
  * | --- | --- |
+ * | telemetry | is about the whole request |
  * | low-priority | makes room before anything is done |
  * | deadline | bounds everything below it, waiting included |
  * | request-limits | refuses what is too large before anything reads it; the deadline bounds it too |
@@ -34,6 +35,7 @@
 import type { Policy } from "../snapshot.ts";
 
 const ORDER: readonly Policy["kind"][] = [
+  "telemetry",
   "low-priority",
   "deadline",
   "request-limits",

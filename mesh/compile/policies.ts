@@ -14,13 +14,14 @@ export type Target = {
   readonly section?: string;
 };
 
-/** Every kind of policy. Sections of TrafficPolicies override one another, IdempotencyPolicies as a whole; of the others, all that are attached hold. */
+/** Every kind of policy. Sections of TrafficPolicies override one another, IdempotencyPolicies and TelemetryPolicies as a whole; of the others, all that are attached hold. */
 export const POLICY_KINDS = [
   "TrafficPolicy",
   "RateLimitPolicy",
   "IdempotencyPolicy",
   "AuthenticationPolicy",
   "AuthorizationPolicy",
+  "TelemetryPolicy",
 ] as const;
 type PolicyKind = (typeof POLICY_KINDS)[number];
 export type AnyPolicy = { [K in PolicyKind]: Item<K> }[PolicyKind];
@@ -50,7 +51,6 @@ export function policies(model: Model): Policies {
   const references = new Map<AnyPolicy, readonly Reference[]>();
   const byKind = new Map(POLICY_KINDS.map((kind) => [kind, attachedBy(model, model.all(kind), references)]));
   const traffic = byKind.get("TrafficPolicy") as Attached<Traffic>;
-  const idempotency = byKind.get("IdempotencyPolicy") as Attached<Item<"IdempotencyPolicy">>;
   const set = new Set(model.all("TrafficPolicy").flatMap(sectionsIn));
   const facts = new Map<AnyPolicy, readonly TargetFact[]>();
   for (const [policy, found] of references) {
@@ -60,8 +60,8 @@ export function policies(model: Model): Policies {
         : {
             ...one,
             lost:
-              policy.kind === "IdempotencyPolicy"
-                ? supplanted(policy, one.target, idempotency)
+              policy.kind === "IdempotencyPolicy" || policy.kind === "TelemetryPolicy"
+                ? supplanted(policy, one.target, byKind.get(policy.kind)!) // one entry for each kind
                 : conflictsOf(policy, one.target, traffic),
           },
     );
@@ -132,8 +132,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   Backend: SELVEDGE_API,
 };
 
-/** What protects a whole namespace, or the whole mesh, is not said of each thing in it. Neither of the two need be a resource. */
-const WIDE_KINDS: readonly string[] = ["AuthenticationPolicy", "AuthorizationPolicy"];
+/** What protects or watches over a whole namespace, or the whole mesh, is not said of each thing in it. Neither of the two need be a resource. */
+const WIDE_KINDS: readonly string[] = ["AuthenticationPolicy", "AuthorizationPolicy", "TelemetryPolicy"];
 const WIDE_GROUPS: Readonly<Record<string, string>> = { Namespace: "", Mesh: SELVEDGE_API };
 
 /** The namespace whose policies may hold for the whole mesh, as Istio has its root namespace. */

@@ -13,7 +13,7 @@ import { authorizeLayer, type Mirrored } from "./layers/authorize.ts";
 import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
 import { concurrencyLayer } from "./layers/concurrency.ts";
-import { idempotencyLayer, idempotencyTargets } from "./layers/idempotency.ts";
+import { idempotencyLayer, targetsWithBackends } from "./layers/idempotency.ts";
 import { exposeEndpointLayer } from "./layers/expose-endpoint.ts";
 import { faultLayers } from "./layers/fault.ts";
 import { hedgeLayer } from "./layers/hedge.ts";
@@ -23,6 +23,7 @@ import { requestLimitsLayer } from "./layers/request-limits.ts";
 import { retryLayer } from "./layers/retry.ts";
 import { sessionLayer } from "./layers/session.ts";
 import { staleServeLayer } from "./layers/stale-serve.ts";
+import { telemetryLayer } from "./layers/telemetry.ts";
 import { policyDeadline, routeDeadline, tryTimeouts } from "./layers/timeouts.ts";
 import { inOrder } from "./order.ts";
 import { MESH_TARGET, namespaceTarget, type Policies, type Target } from "./policies.ts";
@@ -80,6 +81,11 @@ export function compiledRule(compiling: Compiling, route: Route, index: number, 
     rule: rule.name ?? String(index),
     layers: compiling.stacks.shared(
       inOrder([
+        ...telemetryLayer(compiling.policies, [
+          MESH_TARGET,
+          namespaceTarget(namespace),
+          ...targetsWithBackends(rule, namespace, targets),
+        ]),
         ...ruleLayers(compiling, route, rule, path, targets),
         ...callerLayers(compiling.policies, targets, leadsTo, mirroredTo(compiling, route, rule, path, targets)),
         ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
@@ -103,6 +109,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
     layers: compiling.stacks.shared(
       inOrder([
         ...requestLimitsLayer(compiling.policies, [target]),
+        ...telemetryLayer(compiling.policies, [MESH_TARGET, namespaceTarget(target.namespace), target]),
         ...callerLayers(compiling.policies, [], [target]),
         ...idempotencyLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
         ...staleServeLayer(compiling.policies, [target], `${target.kind}/${target.namespace}/${target.name}`),
@@ -203,7 +210,7 @@ function ruleLayers(
     ...rateLimitLayer(policies, frontTargets(rule, route, targets)),
     ...idempotencyLayer(
       policies,
-      idempotencyTargets(rule, route.metadata.namespace, targets),
+      targetsWithBackends(rule, route.metadata.namespace, targets),
       `HTTPRoute/${route.metadata.namespace}/${route.metadata.name}`,
     ),
     ...filterLayers(compiling, { route, targets, rule: nameOf(route, rule) }, rule.filters, path),

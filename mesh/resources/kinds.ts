@@ -12,6 +12,7 @@ import { idempotencyPolicy } from "./idempotency-policy.ts";
 import { listenerSet } from "./listener-set.ts";
 import { rateLimitPolicy } from "./rate-limit-policy.ts";
 import { referenceGrant } from "./reference-grant.ts";
+import { telemetryPolicy } from "./telemetry-policy.ts";
 import { trafficPolicy } from "./traffic-policy.ts";
 import { backendTlsPolicy, grpcRoute, tcpRoute, tlsRoute, udpRoute } from "./uncarried.ts";
 
@@ -30,6 +31,7 @@ export const SCHEMAS = {
   AuthenticationPolicy: authenticationPolicy,
   AuthorizationPolicy: authorizationPolicy,
   IdempotencyPolicy: idempotencyPolicy,
+  TelemetryPolicy: telemetryPolicy,
   GRPCRoute: grpcRoute,
   TCPRoute: tcpRoute,
   TLSRoute: tlsRoute,

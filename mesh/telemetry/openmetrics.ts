@@ -23,7 +23,7 @@ export type Exposition = {
 
 /** Every 2^(1/8) from one millisecond to 65 seconds, as indices of recorded buckets. */
 const BOUNDS: readonly number[] = Array.from({ length: 129 }, (_, n) => 2 * n - 1);
-const MIRROR_OUTCOMES = ["same", "different", "failed", "uncompared"] as const;
+export const MIRROR_OUTCOMES = ["same", "different", "failed", "uncompared"] as const;
 /** Series of latencies, by number of calls; the others are added up in one, since each has as many lines as there are bounds. */
 const MOST_HISTOGRAMS = 64;
 

@@ -25,7 +25,7 @@ export type Trace = {
 } & Sampling;
 
 /** Our own member of `tracestate`: the last hop of the mesh that recorded the trace, which services in between need not have kept as parent. */
-const OWN_KEY = "selvedge";
+export const OWN_KEY = "selvedge";
 
 const NO_MEMBERS: readonly Member[] = [];
 
@@ -68,19 +68,24 @@ export function writeTrace(
   parentId: string,
 ): void {
   writeParent(headers, trace, parentId);
-  const { state, vendor, sampled, spanId, b3 } = trace;
+  const state = stateOf(trace);
+  if (state !== "") headers.set("tracestate", state);
+  else if (headers.has("tracestate")) headers.delete("tracestate");
+  if (trace.b3 !== undefined) for (const name of ["x-b3-parentspanid", "x-b3-flags"]) headers.delete(name);
+}
+
+/** The `tracestate` of our spans and of what we send on; empty for none. */
+export function stateOf({ state, vendor, sampled, spanId }: Trace): string {
   const given = state.find(([key]) => key === "ot")?.[1];
   const own: Member[] = sampled ? [[OWN_KEY, spanId]] : [];
   // Who changes a member moves it to the front.
   if (vendor !== undefined && vendor !== given) own.push(["ot", vendor]);
   const others = vendor === undefined ? state.filter(([key]) => key !== "ot") : state;
-  if (own.length + others.length > 0) headers.set("tracestate", formatTracestate(own, others));
-  else if (headers.has("tracestate")) headers.delete("tracestate");
-  if (b3 !== undefined) for (const name of ["x-b3-parentspanid", "x-b3-flags"]) headers.delete(name);
+  return formatTracestate(own, others);
 }
 
 /** What alone differs between the tries of one request. */
-function writeParent(
+export function writeParent(
   headers: { set(name: string, value: string): void },
   { traceId, random, sampled, b3 }: Trace,
   parentId: string,
@@ -88,4 +93,14 @@ function writeParent(
   const flags = (sampled ? SAMPLED : 0) | (random ? RANDOM : 0);
   headers.set("traceparent", formatTraceparent({ traceId, parentId, flags }));
   if (b3 !== undefined) for (const [name, value] of b3Headers(b3, traceId, parentId, sampled)) headers.set(name, value);
+}
+
+/** `traceresponse` (Trace Context, Level 3 draft): says to the caller that its request is recorded here, whatever it decided itself. */
+export const recordedResponse = ({ traceId, spanId, random }: Trace): string =>
+  formatTraceparent({ traceId, parentId: spanId, flags: SAMPLED | (random ? RANDOM : 0) });
+
+/** Whether an upstream's `traceresponse` says so of the same trace. */
+export function isRecordedBy(header: string, { traceId }: Trace): boolean {
+  const said = parseTraceparent(header);
+  return said !== undefined && said.traceId === traceId && (said.flags & SAMPLED) !== 0;
 }

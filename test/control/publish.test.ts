@@ -1,4 +1,4 @@
-import { createScheduledController, reset, runInDurableObject } from "cloudflare:test";
+import { createExecutionContext, createScheduledController, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ChangeResponse, PublishResponse } from "../../mesh/api.ts";
@@ -62,7 +62,7 @@ describe.each(damages)("%s", (_, mended, damage) => {
 
   it("is mended by the minute's tick", async () => {
     await damage();
-    await control.scheduled(createScheduledController(), env);
+    await control.scheduled(createScheduledController(), env, createExecutionContext());
     expect(await whole()).toEqual(good);
   });
 

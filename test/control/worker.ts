@@ -19,5 +19,5 @@ export const restart = (): void => {
 
 export default {
   fetch: (request, env, context) => isolate.fetch(request, env, context),
-  scheduled: (event, env) => isolate.scheduled(event, env),
+  scheduled: (event, env, context) => isolate.scheduled(event, env, context),
 } satisfies ExportedHandler<Bindings>;

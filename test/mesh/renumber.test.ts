@@ -8,6 +8,7 @@ const headers = { set: [], add: [], remove: ["a"] };
 
 /** One of every kind; those that name backends by index name 1, and 2 where they name several. */
 const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly kind: K }> } = {
+  telemetry: { kind: "telemetry", tracing: { keepErrors: true } },
   deadline: { kind: "deadline", ms: 1 },
   cors: { kind: "cors", origins: ["*"], credentials: false, methods: [], headers: [], expose: [], maxAgeSeconds: 5 },
   authenticate: { kind: "authenticate", required: true, providers: [] },

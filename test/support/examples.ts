@@ -267,6 +267,12 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
       onUnavailable: "allow",
     },
   },
+  TelemetryPolicy: {
+    apiVersion: `${SELVEDGE_API}/v1alpha1`,
+    kind: "TelemetryPolicy",
+    metadata,
+    spec: { targetRefs, tracing: { samplingPercent: 0.5, keepErrors: true, keepSlowerThan: "2s" } },
+  },
   GRPCRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "GRPCRoute", metadata, spec: {} },
   TCPRoute: { apiVersion: `${GATEWAY_API}/v1alpha2`, kind: "TCPRoute", metadata, spec: {} },
   TLSRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "TLSRoute", metadata, spec: {} },

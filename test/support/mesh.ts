@@ -16,12 +16,14 @@ export type TestMesh = {
   readonly edges: readonly number[];
   readonly control: ControlClient;
   readonly runtime: Mesh["runtime"];
+  /** What control does each minute, now. */
+  readonly tick: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
 export async function testMesh(
   edges: readonly Partial<EdgeOptions>[] = [{}],
-  more: Pick<MeshOptions, "meshKey"> = {},
+  more: Pick<MeshOptions, "meshKey" | "otlp"> = {},
 ): Promise<TestMesh> {
   const dir = await mkdtemp(join(tmpdir(), "selvedge-test-"));
   const controlPort = await freePort();
@@ -43,6 +45,10 @@ export async function testMesh(
       placed.map(({ port }) => port),
     ),
     runtime: mesh.runtime,
+    tick: async () => {
+      const control = await mesh.runtime.getWorker("control");
+      await control.scheduled();
+    },
     close: async () => {
       await mesh.dispose();
       await rm(dir, { recursive: true, force: true });

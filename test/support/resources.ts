@@ -42,6 +42,7 @@ export const rateLimitPolicy = object(`${SELVEDGE_API}/v1alpha1`, "RateLimitPoli
 export const authorizationPolicy = object(`${SELVEDGE_API}/v1alpha1`, "AuthorizationPolicy");
 export const authenticationPolicy = object(`${SELVEDGE_API}/v1alpha1`, "AuthenticationPolicy");
 export const idempotencyPolicy = object(`${SELVEDGE_API}/v1alpha1`, "IdempotencyPolicy");
+export const telemetryPolicy = object(`${SELVEDGE_API}/v1alpha1`, "TelemetryPolicy");
 export const backendOf = object(`${SELVEDGE_API}/v1alpha1`, "Backend");
 
 export const backend = (name: string, metadata: object = {}, url = `https://${name}.internal`) =>

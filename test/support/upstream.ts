@@ -8,6 +8,7 @@ type Received = {
   readonly headers: IncomingMessage["headers"];
   readonly rawHeaders: readonly string[];
   readonly body: string;
+  readonly bytes: Buffer;
 };
 
 export type Upstream = {
@@ -28,7 +29,8 @@ export function upstream(name: string, answer: Answer = (_, response) => void re
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const { method = "", url = "", headers, rawHeaders } = request;
-      const record = { method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString() };
+      const bytes = Buffer.concat(chunks);
+      const record = { method, url, headers, rawHeaders, body: bytes.toString(), bytes };
       received.push(record);
       answer(request, response, record);
     });

@@ -1,4 +1,5 @@
 import { COLLECTORS } from "../../mesh/telemetry/collector.ts";
+import type { OtlpVars } from "../../mesh/telemetry/otlp-destination.ts";
 import type {
   BreakerObject,
   CollectorObject,
@@ -31,7 +32,7 @@ export type Bindings = {
   readonly ALLOW_RESERVED?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */
   readonly CONTROL_TOKEN?: string;
-};
+} & OtlpVars;
 
 // A fresh stub per call: one that has thrown stays broken, and none may be shared between requests.
 export const config = (env: Env): DurableObjectStub<ConfigObject> => env.CONFIG.getByName("config");

@@ -4,6 +4,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { type Caller, callerOf } from "./auth.ts";
 import { page, PATHS } from "./dashboard.ts";
 import type { Bindings, Env } from "./env.ts";
+import { exportMetrics } from "./export.ts";
 import { keySet, token } from "./identity.ts";
 import { newMemory } from "./memory.ts";
 import { mendIdentity, publish } from "./publish.ts";
@@ -67,8 +68,9 @@ export function controller() {
   const memory = newMemory();
   return {
     fetch: (request, bindings, context) => app.fetch(request, { ...bindings, memory }, context),
-    async scheduled(_controller, bindings) {
+    async scheduled(_controller, bindings, context) {
       const env = { ...bindings, memory };
+      context.waitUntil(exportMetrics(env));
       await publish(env);
       await mendIdentity(env);
     },

@@ -1,7 +1,7 @@
 /** Telemetry as it is asked for: all of it for Prometheus, a stretch of time for people. */
 import type { MetricsResponse } from "../../mesh/api.ts";
 import { fromWire } from "../../mesh/telemetry/flush.ts";
-import { expositionText } from "../../mesh/telemetry/openmetrics.ts";
+import { type Exposition, expositionText } from "../../mesh/telemetry/openmetrics.ts";
 import { addedUp } from "../../mesh/telemetry/mirror-tally.ts";
 import { query } from "../../mesh/telemetry/query.ts";
 import { addTally, keyOf, type Labels, type Tally } from "../../mesh/telemetry/series.ts";
@@ -17,9 +17,15 @@ const DEFAULT_RANGE_S = 300;
 /** As many steps as a chart has pixels. */
 const MOST_STEPS = 2000;
 
-/** Fails as a whole when a collector does not answer: counters without its part would seem to go back. */
 export async function exposition(request: Request, env: Env): Promise<Response> {
   queryOf(request, noQuery);
+  const format = request.headers.get("accept")?.includes("application/openmetrics-text") ? "openmetrics" : "text";
+  const text = expositionText(await everything(env), format);
+  return new Response(text, { headers: { "content-type": CONTENT_TYPES[format] } });
+}
+
+/** Fails as a whole when a collector does not answer: counters without its part would seem to go back. */
+export async function everything(env: Env): Promise<Exposition> {
   const [{ epoch }, ...parts] = await Promise.all([
     config(env).head(),
     ...collectors(env).map(async (collector) => {
@@ -42,9 +48,7 @@ export async function exposition(request: Request, env: Env): Promise<Response> 
     accounts.lostMax += part.accounts.lostMax;
   }
   const edges = parts.flatMap(({ isolates }) => isolates);
-  const format = request.headers.get("accept")?.includes("application/openmetrics-text") ? "openmetrics" : "text";
-  const text = expositionText({ series: [...series.values()], edges, epoch, accounts, mirrors }, format);
-  return new Response(text, { headers: { "content-type": CONTENT_TYPES[format] } });
+  return { series: [...series.values()], edges, epoch, accounts, mirrors };
 }
 
 /** A collector that does not answer is left out, and said to be. */

@@ -2,6 +2,7 @@
 import { DEFAULT_PORT } from "../../mesh/redirect.ts";
 import { isRecord } from "../../mesh/canonical.ts";
 import { type Grain, parseGrain } from "../../mesh/grain.ts";
+import { type OtlpDestination, otlpDestination, type OtlpVars } from "../../mesh/telemetry/otlp-destination.ts";
 import type { Ingress } from "./ingress.ts";
 import { platformFacts } from "./platform-facts.ts";
 
@@ -33,7 +34,7 @@ export type Vars = {
   readonly ALLOW_RESERVED: string;
   /** A secret, the same for all edges of the mesh. Absent where none was set. */
   readonly MESH_KEY?: string;
-};
+} & OtlpVars;
 
 export type Deployment = {
   readonly lookEveryMs: number;
@@ -41,6 +42,8 @@ export type Deployment = {
   readonly maxInFlight: number;
   readonly allowReserved: boolean;
   readonly grain: Grain;
+  /** Where spans go; undefined where they are not recorded. */
+  readonly otlp: OtlpDestination | undefined;
   /** By the origin of an endpoint. */
   readonly hostPreserving: Readonly<Record<string, string>>;
   /** What the connection of a request is. */
@@ -58,6 +61,7 @@ export function deploymentOf(vars: Vars): Deployment {
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
     maxInFlight: Number(vars.MAX_IN_FLIGHT) || Infinity,
     grain: parseGrain(vars.SCOPE),
+    otlp: destinationOf(vars),
     allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: (request, url, props) => {
@@ -85,6 +89,16 @@ function peerOf(request: Request): string {
     .replace(/:\d+$/, "")
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/^::ffff:(?=[\d.]+$)/, "");
+}
+
+/** Telemetry that is set up wrongly keeps no traffic up. */
+function destinationOf(vars: Vars): OtlpDestination | undefined {
+  try {
+    return otlpDestination(vars);
+  } catch (error) {
+    console.error(`no traces are exported: ${String(error)}`);
+    return undefined;
+  }
 }
 
 /** `{"workload": "namespace/name"}`, which whoever deploys the calling Worker writes at its service binding. Requests cannot set it. */

@@ -21,6 +21,7 @@ import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { platformFacts } from "./platform-facts.ts";
 import { deny } from "./proxy.ts";
+import { exporter } from "./export.ts";
 import { report } from "./report.ts";
 import { fetchShard, keepAhead } from "./shards.ts";
 import { coldStart, look } from "./snapshot.ts";
@@ -93,7 +94,7 @@ async function serve(
   env: Env,
   context: ExecutionContext,
 ): Promise<Response> {
-  const { ingress, reportEveryMs } = deployed;
+  const { ingress, reportEveryMs, otlp } = deployed;
   const waiting = refresh(mine, deployed, env, request, context);
   if (waiting) await waiting;
   if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
@@ -105,11 +106,22 @@ async function serve(
   const { recorder } = mine.memory;
   const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
   const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
-  report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later });
+  const spans =
+    otlp &&
+    exporter({ queue: mine.memory.hops, destination: otlp, resource: resourceOf(mine, about), everyMs: reportEveryMs });
+  report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later, spans });
   // Said on every answer, since nobody reads the logs of a mesh that seems to work.
   if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
   return response;
 }
+
+/** As OpenTelemetry names what its telemetry is about. */
+const resourceOf = ({ id }: Isolate, { edge, colo }: { readonly edge: string; readonly colo: string }) => ({
+  "service.name": "selvedge",
+  "service.instance.id": id,
+  "selvedge.edge": edge,
+  "cloud.availability_zone": colo,
+});
 
 /** Makes sure that there is a snapshot if there can be one, and that it does not grow old. Nearly always nothing to wait for. */
 function refresh(
@@ -167,7 +179,7 @@ function stores({ grain }: Deployment, env: Env, request: Request): Stores {
 
 function outside(
   mine: Isolate,
-  { allowReserved, hostPreserving, maxInFlight }: Deployment,
+  { allowReserved, hostPreserving, maxInFlight, otlp }: Deployment,
   env: Env,
   request: Request,
   context: ExecutionContext,
@@ -176,6 +188,7 @@ function outside(
     now: Date.now,
     random: Math.random,
     newId: mine.newId,
+    exportsSpans: otlp !== undefined,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
     allowReserved,

@@ -11,6 +11,7 @@ import type {
   IdempotencyObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
+import type { Recording } from "../../mesh/telemetry/span.ts";
 import type { Trace } from "../../mesh/telemetry/trace.ts";
 import type { AnswerStore } from "./answers.ts";
 import type { EdgeKey, Memory } from "./memory.ts";
@@ -81,6 +82,10 @@ export type Call = {
   attempts: number;
   hedges: number;
   readonly trace: Trace;
+  /** Undefined where nothing is exported, and for what is no part of the request. */
+  readonly recording: Recording | undefined;
+  /** The id of the span that what is done now belongs to. */
+  span: string;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;
@@ -105,6 +110,8 @@ export type Outside = {
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Whether spans are exported, so that recording them has a point. */
+  readonly exportsSpans: boolean;
   /** So many random bytes, in hexadecimal. */
   readonly newId: (bytes: 8 | 16) => string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;

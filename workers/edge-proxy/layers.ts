@@ -30,6 +30,8 @@ import { session } from "./layers/session.ts";
 import { staleServe } from "./layers/stale-serve.ts";
 
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
+  // Carried out by the proxy.
+  telemetry: () => (next) => next,
   deadline,
   "request-limits": requestLimits,
   cors,

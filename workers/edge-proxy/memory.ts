@@ -10,6 +10,7 @@ import type { Flight } from "../../mesh/policies/flight.ts";
 import { newShelf, type Shelf } from "../../mesh/policies/shelf.ts";
 import type { MirrorTally } from "../../mesh/telemetry/mirror-tally.ts";
 import { newRecorder, type Recorder } from "../../mesh/telemetry/recorder.ts";
+import { type ExportQueue, newExportQueue } from "../../mesh/telemetry/export-queue.ts";
 import type { Tokens } from "../../mesh/policies/retry-budget.ts";
 
 /** What the layers of one isolate remember between requests: plain data, lost with the isolate. */
@@ -46,6 +47,8 @@ export type Memory = {
   /** Keys of token issuers, by the URL that they come from. */
   readonly keySets: Map<string, FetchedKeys>;
   readonly recorder: Recorder;
+  /** What was recorded of requests, on its way to a collector of traces. */
+  readonly hops: ExportQueue;
   /** By backend. */
   readonly retries: Map<string, Retries>;
   /** How long answers take, by the scope of a hedge. */
@@ -156,6 +159,7 @@ export const newMemory = (id: string): Memory => ({
   assertions: new Map(),
   keySets: new Map(),
   recorder: newRecorder(id),
+  hops: newExportQueue(),
   retries: new Map(),
   claims: new Map(),
   paces: new Map(),

@@ -21,6 +21,7 @@ import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Policy, Rule, WeightedBackend } from "../../mesh/snapshot.ts";
+import { DEFAULT_TELEMETRY, type Telemetry } from "../../mesh/policies/telemetry.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
 import { received, writeTrace } from "../../mesh/telemetry/trace.ts";
 import type { Ingress } from "./ingress.ts";
@@ -29,7 +30,9 @@ import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
 import { callersDeadline } from "./layers/deadline.ts";
-import { observed, type Seen } from "./report.ts";
+import { observed } from "./report.ts";
+import type { Seen } from "./seen.ts";
+import { withSpan } from "./spans.ts";
 import { upstream } from "./upstream.ts";
 
 /** `url` is the request's, parsed: the entry has needed it already. `fetchShard` makes one resident, or says that it could not. */
@@ -42,25 +45,28 @@ export type Proxy = (
 ) => Promise<Response>;
 
 /** Built when a rule is first used, and there as long as its shard is: of ten thousand rules, an isolate meets a few. */
-const handlers = new WeakMap<Rule, Handler>();
+const handlers = new WeakMap<Rule, Ready>();
+type Ready = { readonly run: Handler; readonly telemetry: Telemetry };
 
-function handlerOf({ rule, backends }: Match): Handler {
+function readyOf({ rule, backends }: Match): Ready {
   const known = handlers.get(rule);
   if (known) return known;
   const layers = layersOver(backends);
   const build: Build = (policies, inner) =>
     stack(
-      policies.map((policy) => layerOf(layers, policy)),
+      policies.map((policy) => withSpan(policy.kind, layerOf(layers, policy))),
       inner,
     );
-  const made = build(rule.layers, split(backends, rule, build));
+  const telemetry = rule.layers.find((one) => one.kind === "telemetry") ?? DEFAULT_TELEMETRY;
+  const made = { run: build(rule.layers, split(backends, rule, build)), telemetry };
   handlers.set(rule, made);
   return made;
 }
 
 export function proxy(routes: Matcher, pinned: Pointer): Proxy {
   return async (request, url, outside, ingress, fetchShard) => {
-    const seen: Seen = { request, began: outside.now(), rule: undefined, call: undefined };
+    const seen: Seen = { request, began: outside.now(), rule: undefined, call: undefined, telemetry: undefined };
+    const read = (name: string): string | null => request.headers.get(name);
     begin(outside.memory.recorder);
     try {
       refuseUncarried(request);
@@ -79,6 +85,9 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       }
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
+      const { run: handler, telemetry } = readyOf(match);
+      const { threshold } = telemetry.tracing;
+      const trace = received(read, outside.exportsSpans ? threshold : undefined, outside.newId);
       const call: Call = {
         request,
         body: hasBody(request) ? request.body : null,
@@ -113,14 +122,16 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         passedOn: undefined,
         attempts: 1,
         hedges: 0,
-        trace: received((name) => request.headers.get(name), undefined, outside.newId),
+        trace,
+        recording: outside.exportsSpans ? { detailed: trace.sampled, spans: [] } : undefined,
+        span: trace.spanId,
         pinned,
         outside,
       };
       seen.call = call;
-      writeTrace(call.headers, call.trace, call.trace.spanId);
-      const allowedMs = timeAllowed((name) => request.headers.get(name));
-      const handler = handlerOf(match);
+      seen.telemetry = telemetry;
+      writeTrace(call.headers, trace, trace.spanId);
+      const allowedMs = timeAllowed(read);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
       const response = await run(call);
       return observed(seen, call.stoodIn ?? "", finish(response, call), outside);

@@ -5,7 +5,6 @@
 import type { CollectorObject } from "../../durable-objects/index.ts";
 import type { Cause } from "../../mesh/denial.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
-import type { Rule } from "../../mesh/snapshot.ts";
 import type { Flush } from "../../mesh/telemetry/flush.ts";
 import {
   acknowledged,
@@ -17,25 +16,20 @@ import {
   unanswered,
 } from "../../mesh/telemetry/recorder.ts";
 import { classOf, type Labels } from "../../mesh/telemetry/series.ts";
+import type { Exporter } from "./export.ts";
 import type { Call, Outside } from "./layer.ts";
+import type { Seen } from "./seen.ts";
+import { recordHop } from "./spans.ts";
 import { within } from "./within.ts";
-
-/** What is known of a request when it is answered: of one that was refused early, little. */
-export type Seen = {
-  readonly request: Request;
-  /** Milliseconds since 1970. */
-  readonly began: number;
-  rule: Rule | undefined;
-  call: Call | undefined;
-};
 
 /** Counts the answer, by the time of its headers: how long its body takes is the caller's doing as much as anyone's. */
 export function observed(
-  { request, began, rule, call }: Seen,
+  seen: Seen,
   cause: Cause | NonNullable<Call["stoodIn"]> | "",
   response: Response,
   outside: Outside,
 ) {
+  const { request, began, rule, call } = seen;
   const now = outside.now();
   const backend = call?.backend ?? "";
   const caller = call?.identity;
@@ -61,6 +55,7 @@ export function observed(
     degraded: call?.standIn !== undefined,
     wouldDeny: call?.wouldDeny === true,
   });
+  if (outside.exportsSpans) recordHop(seen, cause, response, outside);
   return response;
 }
 
@@ -81,6 +76,8 @@ export type Reporting = {
   readonly collector: () => Pick<CollectorObject, "flush">;
   readonly heard: (epoch: number) => void;
   readonly later: (work: Promise<unknown>) => void;
+  /** Of spans; undefined where none are exported. */
+  readonly spans: Exporter | undefined;
 };
 
 const FLUSH_LIMIT_MS = 2000;
@@ -92,8 +89,9 @@ const WAKE_MS = 500;
 
 /** After each request: sends what is due, and sees to it that somebody stays to send what is left when traffic ends. */
 export function report(reporting: Reporting): void {
-  const { recorder, everyMs, later } = reporting;
+  const { recorder, everyMs, later, spans } = reporting;
   const now = Date.now();
+  if (spans?.isDue(now)) later(spans.send());
   if (isDue(recorder, now, everyMs)) later(flush(reporting));
   if (now < recorder.keptUntil) return;
   recorder.keptUntil = now + KEEP_MS + WAKE_MS;
@@ -101,11 +99,12 @@ export function report(reporting: Reporting): void {
 }
 
 async function keep(reporting: Reporting, until: number): Promise<void> {
-  const { recorder, everyMs } = reporting;
+  const { recorder, everyMs, spans } = reporting;
   do {
     await scheduler.wait(WAKE_MS);
+    if (spans?.isDue(Date.now())) await spans.send();
     if (isDue(recorder, Date.now(), everyMs) || isQuiet(recorder, Date.now())) await flush(reporting);
-  } while (Date.now() < until && (recorder.open || recorder.pending.length > 0));
+  } while (Date.now() < until && (recorder.open || recorder.pending.length > 0 || spans?.hasRest()));
   recorder.keptUntil = 0;
 }
 

@@ -3,6 +3,7 @@ import { timeHeaders } from "../../mesh/policies/deadline.ts";
 import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
+import { sending } from "./spans.ts";
 import { sentBody, watchBodies } from "./sent-body.ts";
 
 export function upstream(backend: Backend): Handler {
@@ -13,7 +14,7 @@ export function upstream(backend: Backend): Handler {
     const endpoint = index === undefined ? undefined : endpoints[index];
     if (index === undefined || !endpoint) throw new Denied({ cause: "no-endpoint" });
     call.place = { ...call.place, endpoint: index };
-    const response = await send(endpoint, call);
+    const response = await sending(call, endpoint, () => send(endpoint, call));
     // What no response may have, this one could not be passed on with; nor does one switch protocols that nobody asked to.
     const switched = response.status === 101 && response.webSocket !== null;
     if (!switched && (response.status < 200 || response.status > 599)) throw new Denied({ cause: "upstream-invalid" });

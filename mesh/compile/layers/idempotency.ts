@@ -38,7 +38,7 @@ export function idempotencyLayer(policies: Policies, targets: readonly Target[],
 }
 
 /** From the least specific to the most: Gateways and listeners, the rule's backends, then the route and the rule. */
-export function idempotencyTargets(rule: RouteRule, namespace: string, targets: readonly Target[]): Target[] {
+export function targetsWithBackends(rule: RouteRule, namespace: string, targets: readonly Target[]): Target[] {
   const own = targets.findIndex(({ kind }) => kind === "HTTPRoute");
   const backends = rule.backendRefs.map((ref): Target => ({
     kind: ref.kind,

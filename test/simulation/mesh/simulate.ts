@@ -228,7 +228,7 @@ class Simulation {
     const task = { process: world.spawn(`cron.${world.now}`, "control", 0), alive: true };
     world.run(task, () => {
       void this.#isolateOfControl()
-        .scheduled(undefined as never, this.#controlEnv as never)
+        .scheduled(undefined as never, this.#controlEnv as never, { waitUntil: () => {} } as never)
         .catch((error: unknown) => {
           world.say(`cron failed: ${String(error)}`);
         });

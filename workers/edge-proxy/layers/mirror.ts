@@ -48,6 +48,7 @@ async function sendCopy<T>(
     place: {},
     signal: expiry.signal,
     progress: { sent: false },
+    recording: undefined,
   };
   try {
     return await read(await send({ ...copy, body: await body() }));
