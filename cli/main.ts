@@ -15,6 +15,7 @@ import { dashboardCommand } from "./commands/dashboard.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { describeCommand } from "./commands/describe.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { edgesCommand } from "./commands/edges.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
@@ -24,7 +25,9 @@ import { nodeCommand } from "./commands/node.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { routesCommand } from "./commands/routes.ts";
+import { statCommand } from "./commands/stat.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { topCommand } from "./commands/top.ts";
 import { versionCommand } from "./commands/version.ts";
 import { parseDuration } from "./duration.ts";
 import { EXIT, Failure } from "./failure.ts";
@@ -56,6 +59,9 @@ for (const add of [
   rollbackCommand,
   proxyStatusCommand,
   routesCommand,
+  statCommand,
+  edgesCommand,
+  topCommand,
   breakersCommand,
   mirrorsCommand,
   limitsCommand,

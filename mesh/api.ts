@@ -185,8 +185,8 @@ export type SnapshotResponse = Pointer & {
 export type PublishResponse = Pointer & { readonly mended: readonly ("epoch" | "snapshot" | "pointer")[] };
 
 /**
- * `GET /v1/metrics?from=&to=&step=&by=callee,class`: times in seconds since 1970. `step` may come back longer than it was asked for;
- * `missing` is how many collectors did not answer.
+ * `GET /v1/metrics?from=&to=&step=&by=callee,class`: times in seconds since 1970, or `last=60`. `step` may come back longer than it was
+ * asked for. With `callee=shop/cart`, or any other that can be grouped by, only calls that are so. `missing` is how many collectors did not answer.
  */
 export type MetricsResponse = {
   readonly from: number;

@@ -32,7 +32,18 @@ describe("authz check", () => {
 });
 
 it("authz suggest prints policies for what was observed", async () => {
-  const total = { at: 0, requests: 5, errors: 0, rate: 0, p50: 1, p95: 1, p99: 1, attempts: 5, hedges: 0 };
+  const total = {
+    at: 0,
+    requests: 5,
+    identified: 0,
+    errors: 0,
+    rate: 0,
+    p50: 1,
+    p95: 1,
+    p99: 1,
+    attempts: 5,
+    hedges: 0,
+  };
   const point = { ...total, requestBytes: 0, responseBytes: 0, degraded: 0, wouldDeny: 0 };
   const labels = { backend: "Service/shop/cart:80", route: "shop/cart", rule: "", class: "2xx" } as const;
   const body: MetricsResponse = {

@@ -20,6 +20,7 @@ import type { Resource } from "../../mesh/resources/resource.ts";
 const point = (at: number, requests: number, errors = 0, p99 = 9): Point => ({
   at,
   requests,
+  identified: 0,
   errors,
   rate: requests / 5,
   p50: 3,

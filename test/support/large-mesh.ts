@@ -14,6 +14,7 @@ export function largeMetrics(url: URL, services: number, callers: number): Metri
   const point = (n: number) => ({
     at: from,
     requests: 100 + n,
+    identified: 100 + n,
     errors: n % 50 === 0 ? 40 : 0,
     rate: (100 + n) / (to - from),
     p50: 3,

@@ -54,8 +54,8 @@ export async function everything(env: Env): Promise<Exposition> {
 /** A collector that does not answer is left out, and said to be. */
 export async function metrics(request: Request, env: Env): Promise<Response> {
   const now = Math.floor(Date.now() / 1000);
-  const { to = now + 1, by, ...asked } = queryOf(request, metricsQuery);
-  const { from = to - DEFAULT_RANGE_S, step: wanted = to - from } = asked;
+  const { to = now + 1, by, last = DEFAULT_RANGE_S, from = to - last, ...asked } = queryOf(request, metricsQuery);
+  const { step: wanted = to - from, ...where } = asked;
   if (from >= to) throw new Refusal("invalid-request", { detail: "from must be before to" });
   const answers = await Promise.all(
     collectors(env).map(async (collector) => {
@@ -70,7 +70,7 @@ export async function metrics(request: Request, env: Env): Promise<Response> {
   const ranges = answers.filter((answer) => answer !== undefined);
   const slot = Math.max(1, ...ranges.map(({ slotSeconds }) => slotSeconds));
   const step = Math.ceil(Math.max(wanted, (to - from) / MOST_STEPS) / slot) * slot;
-  const groups = query(ranges, by, { from, to, step });
+  const groups = query(ranges, by, { from, to, step }, where);
   const missing = answers.length - ranges.length;
   return Response.json({ from, to, step, groups, missing } satisfies MetricsResponse);
 }

@@ -52,8 +52,23 @@ export const historyQuery = z.strictObject({
   before: z.coerce.number().pipe(epoch).exactOptional(),
 });
 
-/** Times in seconds since 1970; without them, the last five minutes. `by` is a list with commas. */
+const where = z.string().max(1024).exactOptional();
+
+/**
+ * Times in seconds since 1970, or `last` so many seconds; without them, the last five minutes. `by` is a list with commas; whatever
+ * can be grouped by can also be asked for alone, by its value.
+ */
 export const metricsQuery = z.strictObject({
+  ...(Object.fromEntries(GROUPINGS.map((name) => [name, where])) as Record<(typeof GROUPINGS)[number], typeof where>),
+  last: z.coerce
+    .number()
+    .pipe(
+      z
+        .int()
+        .min(1)
+        .max(31 * 86_400),
+    )
+    .exactOptional(),
   from: z.coerce.number().pipe(epoch).exactOptional(),
   to: z.coerce.number().pipe(epoch).exactOptional(),
   step: z.coerce.number().pipe(z.int().min(1).max(86_400)).exactOptional(),

@@ -52,6 +52,21 @@ it("merges latencies before it takes quantiles", () => {
   expect(cart?.total.p99).toBeCloseTo(2 ** (160.5 / 16));
 });
 
+it("adds up by the namespace of who was called, and tells how much of it came from those who are known", () => {
+  const known = { ...range, series: range.series.map((one) => ({ ...one, caller: "shop/web" })) };
+  const [all] = query([range, known], ["namespace"], asked);
+  expect([all?.labels, all?.total.requests, all?.total.identified]).toEqual([{ namespace: "shop" }, 30, 15]);
+});
+
+it.each([
+  [{ callee: "shop/pay" }, 4],
+  [{ callee: "shop/cart", class: "5xx" }, 1],
+  [{ namespace: "shop" }, 15],
+  [{ caller: "shop/web" }, 0],
+])("counts those alone that are %j", (where, requests) => {
+  expect(query([range], [], asked, where)[0]?.total.requests ?? 0).toBe(requests);
+});
+
 it("has no group where there was no call", () => {
   expect(query([], ["callee"], asked)).toEqual([]);
 });
