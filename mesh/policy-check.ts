@@ -6,6 +6,7 @@ import { type KeyPart, keyReader } from "./policies/rate-limit-key.ts";
 import type { Policy } from "./snapshot.ts";
 import { type Clause, fact } from "./policies/authorize-clause.ts";
 import { quantityProblem } from "./policies/condition.ts";
+import { logFilterProblem } from "./policies/log-filter.ts";
 
 /** The layers as such. Throws an Error that names the one that is none. `backends` is how many there are to be named. */
 export function checkLayers(layers: unknown, backends: number): readonly Policy[] {
@@ -22,7 +23,8 @@ export const isPolicyKind = (kind: unknown): kind is Policy["kind"] =>
 
 /** A layer that this edge does not know would be a policy that does not hold. */
 const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => boolean>> = {
-  telemetry: ({ tracing }) =>
+  telemetry: ({ tracing, accessLog }) =>
+    (accessLog === undefined || isAccessLog(accessLog)) &&
     isRecord(tracing) &&
     (tracing.threshold === undefined ||
       (typeof tracing.threshold === "string" && /^[0-9a-f]{14}$/.test(tracing.threshold))) &&
@@ -105,6 +107,17 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     ),
   "fault-budget": isBreaker,
 };
+
+function isAccessLog(log: unknown): boolean {
+  if (!isRecord(log)) return false;
+  const { filter, shares, requestHeaders, responseHeaders, redact } = log;
+  return (
+    (filter === undefined || (typeof filter === "string" && logFilterProblem(filter) === undefined)) &&
+    isRecord(shares) &&
+    [shares.success, shares.clientError, shares.serverError].every((share) => typeof share === "number") &&
+    [requestHeaders, responseHeaders, redact].every(isTexts)
+  );
+}
 
 const isAuthorization = (groups: unknown): boolean =>
   isReadable(() => authorizer(groups as readonly AuthorizationGroup[]));

@@ -42,7 +42,8 @@ const ITERATIONS = new Set(["all", "exists", "exists_one", "map", "filter"]);
 
 const patterns = new Map<string, Pattern>();
 
-const environment = new Environment({
+/** What every expression can ask about. Others add to a copy of it. */
+export const REQUESTS = new Environment({
   limits: { maxAstNodes: MAX_NODES, maxDepth: 32, maxListElements: 64, maxMapEntries: 16, maxCallArguments: 8 },
   homogeneousAggregateLiterals: false,
 })
@@ -57,7 +58,7 @@ const environment = new Environment({
 
 /** `text` has no problem. */
 export function condition(text: string): Condition {
-  const evaluate = environment.parse(text);
+  const evaluate = REQUESTS.parse(text);
   return {
     holds: (circumstances) => evaluate(circumstances) === true,
     readsHeaders: text.includes("headers"),
@@ -66,7 +67,7 @@ export function condition(text: string): Condition {
 
 /** `text` has no problem. */
 export function quantity(text: string): Quantity {
-  const evaluate = environment.parse(text);
+  const evaluate = REQUESTS.parse(text);
   return {
     // Whole numbers are of 64 bits in CEL.
     of: (circumstances) => {
@@ -78,12 +79,20 @@ export function quantity(text: string): Quantity {
 }
 
 /** Why `text` is no condition, with the line and column in it, or undefined if it is one. */
-export const conditionProblem = (text: string): string | undefined => problemOf(text, ["bool"], "true or false");
+export const conditionProblem = (text: string): string | undefined =>
+  problemOf(REQUESTS, text, ["bool"], "true or false");
 
 /** The same of a quantity. */
-export const quantityProblem = (text: string): string | undefined => problemOf(text, ["int", "double"], "a number");
+export const quantityProblem = (text: string): string | undefined =>
+  problemOf(REQUESTS, text, ["int", "double"], "a number");
 
-function problemOf(text: string, types: readonly string[], kind: string): string | undefined {
+/** Why `text` is no expression of one of `types`, or costs more than is bounded. `kind` says what it must be. */
+export function problemOf(
+  environment: Environment,
+  text: string,
+  types: readonly string[],
+  kind: string,
+): string | undefined {
   try {
     const parsed = environment.parse(text);
     const { valid, type, error } = parsed.check();

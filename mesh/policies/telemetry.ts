@@ -1,8 +1,11 @@
 /** What is recorded of a rule's requests. */
+import type { AccessLog } from "../telemetry/access-log.ts";
 import { thresholdOf } from "../telemetry/sampling.ts";
 
 export type Telemetry = {
   readonly tracing: Tracing;
+  /** Absent where no request has a line. */
+  readonly accessLog?: AccessLog;
 };
 
 export type Tracing = {

@@ -50,6 +50,13 @@ apiVersion: mesh.selvedge.dev/v1alpha1
 kind: Backend
 metadata: { name: up, namespace: shop }
 spec: { endpoints: [{ url: "${up.url}" }] }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TelemetryPolicy
+metadata: { name: up, namespace: shop }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: up }]
+  accessLog: { filter: 'request.path.endsWith("/logged") && response.status == 200', requestHeaders: [authorization] }
 `);
 }, 120_000);
 afterAll(async () => {
@@ -146,6 +153,27 @@ describe("Every finished request is counted once, or is inside a reported loss i
     expect(reported).toBeLessThanOrEqual(REQUESTS);
     expect(reported + missing).toBeGreaterThanOrEqual(answered);
   }, 300_000);
+});
+
+describe("The access log", () => {
+  it("has a line for the requests that its filter admits, without credentials", async () => {
+    let written = "";
+    const edge = edges[0]!.child.stdout!;
+    edge.on("data", (chunk) => (written += String(chunk)));
+    for (const path of ["/other", "/logged?token=secret&a=1"])
+      await ask({ port: ports[0]!, path: `/~up.shop${path}`, headers: { authorization: "Bearer secret" } });
+    for (const give = Date.now() + 10_000; Date.now() < give && !written.includes("\n");) await pause(50);
+    expect(written.trimEnd().split("\n")).toHaveLength(1);
+    expect(JSON.parse(written)).toMatchObject({
+      kind: "access",
+      path: "/~up.shop/logged",
+      query: "token=REDACTED&a=1",
+      status: 200,
+      backend: "Backend/shop/up",
+      requestHeaders: { authorization: "REDACTED" },
+    });
+    expect(written).not.toContain("secret");
+  });
 });
 
 const why = missing("promtool", "prometheus");

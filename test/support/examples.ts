@@ -271,7 +271,17 @@ export const EXAMPLES: Readonly<Record<KindName, Readonly<Record<string, unknown
     apiVersion: `${SELVEDGE_API}/v1alpha1`,
     kind: "TelemetryPolicy",
     metadata,
-    spec: { targetRefs, tracing: { samplingPercent: 0.5, keepErrors: true, keepSlowerThan: "2s" } },
+    spec: {
+      targetRefs,
+      tracing: { samplingPercent: 0.5, keepErrors: true, keepSlowerThan: "2s" },
+      accessLog: {
+        filter: 'response.status >= 400 || request.path.startsWith("/pay")',
+        samplingPercent: { success: 10, clientError: 50, serverError: 100 },
+        requestHeaders: ["x-tenant"],
+        responseHeaders: ["content-type"],
+        redact: ["card"],
+      },
+    },
   },
   GRPCRoute: { apiVersion: `${GATEWAY_API}/v1`, kind: "GRPCRoute", metadata, spec: {} },
   TCPRoute: { apiVersion: `${GATEWAY_API}/v1alpha2`, kind: "TCPRoute", metadata, spec: {} },

@@ -208,12 +208,19 @@ function outside(
     health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),
+    log: (line) => context.waitUntil(logged(line)),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {
       if (mine.active && epoch > mine.active.pointer.epoch) mine.lookedAt = 0;
     },
   };
+}
+
+async function logged(line: () => string | undefined): Promise<void> {
+  await scheduler.wait(0);
+  const text = line();
+  if (text !== undefined) console.log(text);
 }
 
 const bindingOf = (env: Env, name: string): Fetcher | undefined =>

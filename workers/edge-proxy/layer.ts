@@ -137,6 +137,8 @@ export type Outside = {
   readonly zone: string;
   /** What signs assertions to services; undefined while the mesh has no workload. */
   readonly edgeKey: () => Promise<EdgeKey | undefined>;
+  /** Has a line written to the log, if one is made, once the answer is on its way. */
+  readonly log: (line: () => string | undefined) => void;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

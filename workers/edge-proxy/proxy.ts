@@ -25,13 +25,14 @@ import { DEFAULT_TELEMETRY, type Telemetry } from "../../mesh/policies/telemetry
 import { begin } from "../../mesh/telemetry/recorder.ts";
 import { received, writeTrace } from "../../mesh/telemetry/trace.ts";
 import type { Ingress } from "./ingress.ts";
+import { accessLogger } from "./access-log.ts";
 import { callerOf } from "./caller.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
 import { callersDeadline } from "./layers/deadline.ts";
 import { observed } from "./report.ts";
-import type { Seen } from "./seen.ts";
+import type { AccessLogger, Seen } from "./seen.ts";
 import { withSpan } from "./spans.ts";
 import { upstream } from "./upstream.ts";
 
@@ -46,7 +47,7 @@ export type Proxy = (
 
 /** Built when a rule is first used, and there as long as its shard is: of ten thousand rules, an isolate meets a few. */
 const handlers = new WeakMap<Rule, Ready>();
-type Ready = { readonly run: Handler; readonly telemetry: Telemetry };
+type Ready = { readonly run: Handler; readonly telemetry: Telemetry; readonly log: AccessLogger | undefined };
 
 function readyOf({ rule, backends }: Match): Ready {
   const known = handlers.get(rule);
@@ -58,14 +59,15 @@ function readyOf({ rule, backends }: Match): Ready {
       inner,
     );
   const telemetry = rule.layers.find((one) => one.kind === "telemetry") ?? DEFAULT_TELEMETRY;
-  const made = { run: build(rule.layers, split(backends, rule, build)), telemetry };
+  const log = telemetry.accessLog && accessLogger(telemetry.accessLog);
+  const made = { run: build(rule.layers, split(backends, rule, build)), telemetry, log };
   handlers.set(rule, made);
   return made;
 }
 
 export function proxy(routes: Matcher, pinned: Pointer): Proxy {
   return async (request, url, outside, ingress, fetchShard) => {
-    const seen: Seen = { request, began: outside.now(), rule: undefined, call: undefined, telemetry: undefined };
+    const seen: Seen = { request, url, began: outside.now(), ...UNKNOWN };
     const read = (name: string): string | null => request.headers.get(name);
     begin(outside.memory.recorder);
     try {
@@ -85,7 +87,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       }
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
-      const { run: handler, telemetry } = readyOf(match);
+      const { run: handler, telemetry, log } = readyOf(match);
       const { threshold } = telemetry.tracing;
       const trace = received(read, outside.exportsSpans ? threshold : undefined, outside.newId);
       const call: Call = {
@@ -130,6 +132,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       };
       seen.call = call;
       seen.telemetry = telemetry;
+      seen.log = log;
       writeTrace(call.headers, trace, trace.spanId);
       const allowedMs = timeAllowed(read);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
@@ -144,6 +147,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
 }
 
 const NONE: readonly number[] = [];
+const UNKNOWN = { rule: undefined, call: undefined, telemetry: undefined, log: undefined };
 /** The one spelling of the path, for every decision and for the upstream. Whose listener reads it is known by the host alone. */
 function pathOf(routes: Matcher, { port }: Ingress, { url: whole }: Request, { hostname, pathname }: URL): string {
   // The parser has made slashes of them; what is behind a question mark is none of the path.

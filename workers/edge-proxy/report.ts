@@ -56,6 +56,7 @@ export function observed(
     wouldDeny: call?.wouldDeny === true,
   });
   if (outside.exportsSpans) recordHop(seen, cause, response, outside);
+  if (call) seen.log?.(seen, call, cause, response, outside);
   return response;
 }
 

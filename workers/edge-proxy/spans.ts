@@ -77,7 +77,7 @@ async function within(call: Call, name: string, run: Handler): Promise<Response>
 
 /** The whole hop, once its answer is there: kept where it was sampled, or where what became of it is worth it. The caller is told. */
 export function recordHop(
-  { request, began, rule, call, telemetry }: Seen,
+  { request, url, began, rule, call, telemetry }: Seen,
   cause: string,
   response: Response,
   outside: Outside,
@@ -92,7 +92,7 @@ export function recordHop(
     ? undefined
     : keptFor(tracing, status, now - began, said !== null && isRecordedBy(said, trace));
   if (!trace.sampled && kept === undefined) return;
-  const { protocol, host, hostname, pathname } = new URL(request.url);
+  const { protocol, host, hostname, pathname } = url;
   const folder = call?.folder;
   const server: Span = {
     id: trace.spanId,

@@ -80,6 +80,7 @@ export function callWith(
       health: untouched,
       zone: "",
       edgeKey: untouched,
+      log: untouched,
       later: (work) => void laterWork.push(work),
       memory,
       heard: (epoch) => void heard.push(epoch),

@@ -63,4 +63,24 @@ describe("a TelemetryPolicy", () => {
   ])("of %j comes to %j", (spec, tracing) => {
     expect(telemetry([policy("route", spec)])).toEqual({ kind: "telemetry", tracing });
   });
+
+  it("says what stands in the access log, with the defaults filled in", () => {
+    const log = (accessLog: object) =>
+      telemetry([telemetryPolicy("p", { targetRefs: [TARGETS.route], accessLog })])?.accessLog;
+    expect(log({})).toEqual({
+      shares: { success: 1, clientError: 1, serverError: 1 },
+      requestHeaders: [],
+      responseHeaders: [],
+      redact: [],
+    });
+    const filter = "response.status >= 400";
+    expect(log({ filter, samplingPercent: { success: 1 }, requestHeaders: ["X-Tenant"], redact: ["Card"] })).toEqual({
+      filter,
+      shares: { success: 0.01, clientError: 1, serverError: 1 },
+      requestHeaders: ["x-tenant"],
+      responseHeaders: [],
+      redact: ["card"],
+    });
+    expect(telemetry([policy("route")])).not.toHaveProperty("accessLog");
+  });
 });
