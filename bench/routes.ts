@@ -21,17 +21,25 @@ export const middle = (routes: number): number => Math.floor(routes / 2);
 
 /** Hosts of which one has a limit and nothing else. */
 export const LIMITED = { routes: 2 * RULES, free: 0, limited: RULES };
+/** Likewise, with a TelemetryPolicy. */
+export const OBSERVED = { routes: 2 * RULES, free: 0, observed: RULES };
 
 /**
  * `policies` puts a deadline, a limit and a breaker around every route, and a header filter into each; `limited` a limit
- * around the routes of the host of `LIMITED.limited`.
+ * around the routes of the host of `LIMITED.limited`, `observed` a TelemetryPolicy around those of `OBSERVED.observed`.
  */
-export function manifests(routes: number, upstream: string, policies: boolean, limited = false): string {
+export function manifests(
+  routes: number,
+  upstream: string,
+  policies: boolean,
+  { limited = false, observed = false }: { readonly limited?: boolean; readonly observed?: boolean } = {},
+): string {
   const documents = [
     gateway,
     ...Array.from({ length: BACKENDS }, (_, n) => backend(n, upstream)),
     ...(policies ? [trafficPolicy, rateLimitPolicy("kind: Gateway, name: edge")] : []),
     ...(limited ? [rateLimitPolicy(`kind: HTTPRoute, name: shop-${LIMITED.limited / RULES}`)] : []),
+    ...(observed ? [telemetryPolicy] : []),
     ...Array.from({ length: Math.ceil(routes / RULES) }, (_, n) =>
       httpRoute(n, Math.min(RULES, routes - n * RULES), policies),
     ),
@@ -164,4 +172,15 @@ metadata: { name: every, namespace: bench }
 spec:
   targetRefs: [{ group: gateway.networking.k8s.io, ${target} }]
   limits: [{ name: client, key: [{ type: ClientAddress }], requests: 1000000 }]
+`;
+
+/** One trace in a hundred, and a line for each request. */
+const telemetryPolicy = `\
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TelemetryPolicy
+metadata: { name: observed, namespace: bench }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: shop-${OBSERVED.observed / RULES} }]
+  tracing: { samplingPercent: 1 }
+  accessLog: { requestHeaders: [authorization, x-request-id] }
 `;

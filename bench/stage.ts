@@ -14,11 +14,19 @@ import { bundled } from "./bundled.ts";
 import { loader, type Loader } from "./loader.ts";
 import { manifests } from "./routes.ts";
 
-export type Configuration = { readonly routes: number; readonly policies: boolean; readonly limited?: boolean };
+export type Configuration = {
+  readonly routes: number;
+  readonly policies: boolean;
+  readonly limited?: boolean;
+  /** Traces are exported, and there is a TelemetryPolicy. */
+  readonly observed?: boolean;
+};
 
 /** Ports, and how long the configuration took from the request for it to the edge that serves it. */
 export type Standing = {
   readonly edge: number;
+  /** An edge whose telemetry is off. */
+  readonly silent: number;
   readonly bare: number;
   readonly hono: number;
   readonly oneObject: number;
@@ -88,7 +96,7 @@ async function bootUpstream(closing: Closing[]): Promise<string> {
 }
 
 async function boot(
-  { routes, policies, limited }: Configuration,
+  { routes, policies, limited = false, observed = false }: Configuration,
   upstream: string,
   closing: Closing[],
 ): Promise<Standing> {
@@ -99,7 +107,13 @@ async function boot(
   const mesh = await bootMesh({
     dir,
     control: { port: 0, token },
-    edges: [{ name: "edge", port: 0 }],
+    edges: [
+      { name: "edge", port: 0 },
+      { name: "silent", port: 0, reportEveryMs: 0 },
+    ],
+    ...(observed && { otlp: { endpoint: upstream } }),
+    // Written all the same, as an edge writes it: who reads it is none of the edge's cost.
+    logged: () => {},
     lookEveryMs: LOOK_EVERY_MS,
     neighbours: [
       { name: "bare", port: 0, code: await bundled("bare"), bindings },
@@ -111,11 +125,17 @@ async function boot(
   const port = async (worker: string) => Number((await mesh.runtime.unsafeGetDirectURL(worker)).port);
   const edge = await port("edge");
   const began = performance.now();
-  const { epoch } = await apply(await port("control"), token, manifests(routes, upstream, policies, limited));
+  const { epoch } = await apply(
+    await port("control"),
+    token,
+    manifests(routes, upstream, policies, { limited, observed }),
+  );
   const applyMs = performance.now() - began;
-  await serves(edge, epoch);
+  const silent = await port("silent");
+  for (const one of [edge, silent]) await serves(one, epoch);
   return {
     edge,
+    silent,
     bare: await port("bare"),
     hono: await port("hono"),
     oneObject: await port("one-object"),

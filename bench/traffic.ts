@@ -1,7 +1,7 @@
 /** Requests over sockets: the edge, and others, against a Worker that only passes on. */
 import type { Result } from "./load.ts";
 import type { Benchmark, Context } from "./benchmark.ts";
-import { LIMITED, middle, requestOf } from "./routes.ts";
+import { LIMITED, middle, OBSERVED, requestOf } from "./routes.ts";
 import { ratioRow, type Row, valueRow } from "./row.ts";
 import type { Configuration, Standing } from "./stage.ts";
 import { compare, inPairs } from "./statistics.ts";
@@ -113,6 +113,19 @@ async function limitedAgainstUnlimited(context: Context): Promise<Row[]> {
   return comparison(context, "limited route / unlimited", free!, limited!, { rate: 0.97 }); // two above
 }
 
+/** Metrics, traces of which some are sampled, and a line for each request; against an edge that counts nothing. */
+async function observedAgainstSilent(context: Context): Promise<Row[]> {
+  const { mesh } = await context.stage();
+  const { edge, silent } = await mesh({ routes: OBSERVED.routes, policies: false, observed: true });
+  return comparison(
+    context,
+    "full telemetry / none",
+    { port: silent, request: requestTo(OBSERVED.free) },
+    { port: edge, request: requestTo(OBSERVED.observed) },
+    { rate: 0.95 },
+  );
+}
+
 async function distribution(context: Context): Promise<Row[]> {
   const { applyMs, servedMs } = await (await context.stage()).mesh(TEN_THOUSAND);
   return [
@@ -131,6 +144,7 @@ export const TRAFFIC: readonly Benchmark[] = [
   { name: "edge-10000-no-policies", run: againstBare("edge, 10,000 routes, no policies", WITHOUT_POLICIES, "edge") },
   { name: "edge-10000-against-10", run: tenThousandAgainstTen },
   { name: "limited", run: limitedAgainstUnlimited },
+  { name: "telemetry", run: observedAgainstSilent },
   { name: "body", run: body },
   { name: "apply", run: distribution },
 ];

@@ -29,6 +29,8 @@ export type EdgeOptions = {
   readonly hostPreserving?: readonly string[];
   /** Requests without a response that its isolate may have. Default 2000. */
   readonly maxInFlight?: number;
+  /** Of this edge alone; 0 turns its telemetry off. Default: the mesh's. */
+  readonly reportEveryMs?: number;
   readonly lastGood?: LastGood;
   /** Service bindings by name: each a host and port that keeps the Host of the request. */
   readonly services?: Readonly<Record<string, string>>;
@@ -75,6 +77,8 @@ export type MeshOptions = {
   readonly reportEveryMs?: number;
   /** The collector to which traces and metrics are exported. Default: none. */
   readonly otlp?: { readonly endpoint: string; readonly headers?: string; readonly protocol?: string };
+  /** Takes what Workers write to their logs. Default: the output of this process has it. */
+  readonly logged?: () => void;
   /** Where processes that form one mesh find each other. Without it, everything is in this process. */
   readonly registry?: string;
 };
@@ -113,6 +117,7 @@ export async function bootMesh(options: MeshOptions): Promise<Mesh> {
     port: 0,
     resourcePersistencePath: `${options.dir}/state`,
     workers,
+    ...(options.logged && { handleStructuredLogs: options.logged }),
   };
   const converted = convertV4MiniflareOptions(
     (options.registry ? { ...shared, unsafeDevRegistryPath: options.registry } : shared) as Parameters<
@@ -266,7 +271,7 @@ export async function workersOf({
         EDGE_NAME: edge.name,
         MESH_DOMAIN: meshDomain,
         LOOK_EVERY_MS: String(lookEveryMs),
-        REPORT_EVERY_MS: String(reportEveryMs),
+        REPORT_EVERY_MS: String(edge.reportEveryMs ?? reportEveryMs),
         ...exporting,
         ALLOW_RESERVED: String(allowReserved),
         CLIENT_ADDRESS: clientAddress,

@@ -29,7 +29,8 @@ export function redactedText(text: string, further: ReadonlySet<string>): string
   // Cut first, so that nobody can make this long; what is cut off within a credential is hidden with it.
   const cut = text.length > MOST_CHARACTERS ? text.slice(0, MOST_CHARACTERS) : text;
   const [before = "", mark, after = ""] = cut.split(/([?#])(.*)/s);
-  const shown = before.replace(CREDENTIAL, REDACTED).replace(USER, `$1${REDACTED}@`);
+  const named = before.includes("://") ? before.replace(USER, `$1${REDACTED}@`) : before;
+  const shown = named.replace(CREDENTIAL, REDACTED);
   return mark === undefined ? shown : shown + mark + redactedQuery(after, further);
 }
 

@@ -20,7 +20,7 @@ function lines(policy: AccessLog, status: number, drawn = 0, cause = ""): unknow
     {
       now: () => 1010,
       random: () => drawn,
-      log: (line) => written.push(...[line()].filter((text) => text !== undefined)),
+      log: (line) => written.push(line),
     },
     { request },
   );

@@ -38,6 +38,7 @@ export type Vars = {
 
 export type Deployment = {
   readonly lookEveryMs: number;
+  /** 0 where nothing is counted, recorded or sent. */
   readonly reportEveryMs: number;
   readonly maxInFlight: number;
   readonly allowReserved: boolean;
@@ -61,7 +62,7 @@ export function deploymentOf(vars: Vars): Deployment {
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
     maxInFlight: Number(vars.MAX_IN_FLIGHT) || Infinity,
     grain: parseGrain(vars.SCOPE),
-    otlp: destinationOf(vars),
+    otlp: Number(vars.REPORT_EVERY_MS) > 0 ? destinationOf(vars) : undefined,
     allowReserved: vars.ALLOW_RESERVED === "true",
     hostPreserving: JSON.parse(vars.HOST_PRESERVING || "{}") as Readonly<Record<string, string>>,
     ingress: (request, url, props) => {

@@ -22,6 +22,7 @@ import { collectorOf } from "../../mesh/telemetry/collector.ts";
 import { platformFacts } from "./platform-facts.ts";
 import { deny } from "./proxy.ts";
 import { exporter } from "./export.ts";
+import { write } from "./lines.ts";
 import { report } from "./report.ts";
 import { fetchShard, keepAhead } from "./shards.ts";
 import { coldStart, look } from "./snapshot.ts";
@@ -94,7 +95,7 @@ async function serve(
   env: Env,
   context: ExecutionContext,
 ): Promise<Response> {
-  const { ingress, reportEveryMs, otlp } = deployed;
+  const { ingress, reportEveryMs } = deployed;
   const waiting = refresh(mine, deployed, env, request, context);
   if (waiting) await waiting;
   if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
@@ -103,16 +104,26 @@ async function serve(
   const touched = outside(mine, deployed, env, request, context);
   const shard = (number: number) => fetchShard(mine, stores(deployed, env, request), active, number);
   const response = await active.run(request, url, touched, ingress(request, url, propsOf(context)), shard);
+  if (reportEveryMs > 0) reportOn(mine, deployed, env, request, touched);
+  // Said on every answer, since nobody reads the logs of a mesh that seems to work.
+  if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
+  return response;
+}
+
+function reportOn(
+  mine: Isolate,
+  { reportEveryMs, otlp }: Deployment,
+  env: Env,
+  request: Request,
+  { heard, later }: Outside,
+): void {
   const { recorder } = mine.memory;
-  const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: active.pointer.epoch };
+  const about = { edge: env.EDGE_NAME, colo: coloOf(request), epoch: mine.active?.pointer.epoch ?? 0 };
   const collector = () => env.COLLECTOR.getByName(collectorOf(recorder.isolate));
   const spans =
     otlp &&
     exporter({ queue: mine.memory.hops, destination: otlp, resource: resourceOf(mine, about), everyMs: reportEveryMs });
-  report({ recorder, about, everyMs: reportEveryMs, collector, heard: touched.heard, later: touched.later, spans });
-  // Said on every answer, since nobody reads the logs of a mesh that seems to work.
-  if (active.source !== "kv") response.headers.set(MESH_HEADERS.snapshot, active.source);
-  return response;
+  report({ recorder, about, everyMs: reportEveryMs, collector, heard, later, spans });
 }
 
 /** As OpenTelemetry names what its telemetry is about. */
@@ -179,7 +190,7 @@ function stores({ grain }: Deployment, env: Env, request: Request): Stores {
 
 function outside(
   mine: Isolate,
-  { allowReserved, hostPreserving, maxInFlight, otlp }: Deployment,
+  { allowReserved, hostPreserving, maxInFlight, otlp, reportEveryMs }: Deployment,
   env: Env,
   request: Request,
   context: ExecutionContext,
@@ -188,6 +199,7 @@ function outside(
     now: Date.now,
     random: Math.random,
     newId: mine.newId,
+    counts: reportEveryMs > 0,
     exportsSpans: otlp !== undefined,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),
@@ -208,19 +220,13 @@ function outside(
     health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),
-    log: (line) => context.waitUntil(logged(line)),
+    log: (line) => write(mine.memory.lines, line, Date.now(), (work) => context.waitUntil(work)),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,
     heard: (epoch) => {
       if (mine.active && epoch > mine.active.pointer.epoch) mine.lookedAt = 0;
     },
   };
-}
-
-async function logged(line: () => string | undefined): Promise<void> {
-  await scheduler.wait(0);
-  const text = line();
-  if (text !== undefined) console.log(text);
 }
 
 const bindingOf = (env: Env, name: string): Fetcher | undefined =>

@@ -110,6 +110,8 @@ export type Outside = {
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Whether requests are counted. */
+  readonly counts: boolean;
   /** Whether spans are exported, so that recording them has a point. */
   readonly exportsSpans: boolean;
   /** So many random bytes, in hexadecimal. */
@@ -137,8 +139,8 @@ export type Outside = {
   readonly zone: string;
   /** What signs assertions to services; undefined while the mesh has no workload. */
   readonly edgeKey: () => Promise<EdgeKey | undefined>;
-  /** Has a line written to the log, if one is made, once the answer is on its way. */
-  readonly log: (line: () => string | undefined) => void;
+  /** Has a line written to the log, once the answer is on its way. */
+  readonly log: (line: string) => void;
   /** Work that outlives the response. */
   readonly later: (work: Promise<unknown>) => void;
   /** What the layers of this isolate remember between requests. */

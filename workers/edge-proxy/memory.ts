@@ -1,3 +1,4 @@
+import { type Lines, newLines } from "./lines.ts";
 import type { Limiter } from "../../mesh/policies/adaptive.ts";
 import type { Group } from "../../mesh/policies/balance.ts";
 import type { Breaker } from "../../mesh/policies/breaker.ts";
@@ -49,6 +50,8 @@ export type Memory = {
   readonly recorder: Recorder;
   /** What was recorded of requests, on its way to a collector of traces. */
   readonly hops: ExportQueue;
+  /** Of the log, until they are written. */
+  readonly lines: Lines;
   /** By backend. */
   readonly retries: Map<string, Retries>;
   /** How long answers take, by the scope of a hedge. */
@@ -160,6 +163,7 @@ export const newMemory = (id: string): Memory => ({
   keySets: new Map(),
   recorder: newRecorder(id),
   hops: newExportQueue(),
+  lines: newLines(),
   retries: new Map(),
   claims: new Map(),
   paces: new Map(),

@@ -69,7 +69,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
   return async (request, url, outside, ingress, fetchShard) => {
     const seen: Seen = { request, url, began: outside.now(), ...UNKNOWN };
     const read = (name: string): string | null => request.headers.get(name);
-    begin(outside.memory.recorder);
+    if (outside.counts) begin(outside.memory.recorder);
     try {
       refuseUncarried(request);
       if (endsHere(request)) return noFurther();

@@ -29,7 +29,18 @@ export function observed(
   response: Response,
   outside: Outside,
 ) {
-  const { request, began, rule, call } = seen;
+  if (outside.counts) count(seen, cause, response, outside);
+  if (outside.exportsSpans) recordHop(seen, cause, response, outside);
+  if (seen.call) seen.log?.(seen, seen.call, cause, response, outside);
+  return response;
+}
+
+function count(
+  { request, began, rule, call }: Seen,
+  cause: Labels["cause"],
+  response: Response,
+  outside: Outside,
+): void {
   const now = outside.now();
   const backend = call?.backend ?? "";
   const caller = call?.identity;
@@ -55,9 +66,6 @@ export function observed(
     degraded: call?.standIn !== undefined,
     wouldDeny: call?.wouldDeny === true,
   });
-  if (outside.exportsSpans) recordHop(seen, cause, response, outside);
-  if (call) seen.log?.(seen, call, cause, response, outside);
-  return response;
 }
 
 /** `shop/cart` of `Service/shop/cart:80`. */

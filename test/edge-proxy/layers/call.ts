@@ -63,6 +63,7 @@ export function callWith(
     outside: {
       now: Date.now,
       random: () => 1,
+      counts: true,
       exportsSpans: false,
       newId: (bytes) => "1".repeat(2 * bytes),
       fetch: untouched,
