@@ -12,6 +12,7 @@ import { controlClient, type ControlClient, pause, serves, TOKEN } from "../supp
 import { freePort } from "../support/ports.ts";
 import { missing } from "../support/programs.ts";
 import { type Part, startPart } from "../support/processes.ts";
+import { alertExpressions, dashboardQueries } from "../support/monitoring.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
 /** `REQUESTS=100000` for a long run. */
@@ -200,19 +201,31 @@ describe.skipIf(why !== undefined)(`Prometheus ${why ?? ""}`, () => {
     const flags = [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/tsdb`];
     const prometheus = spawn("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" });
     try {
+      expect((await ask({ port: ports[0]!, path: "/nowhere" })).headers["selvedge-cause"]).toBe("no-route");
       const counted = valueOf(await settled(), "selvedge_requests_total");
-      const sum = async (expression: string): Promise<number> => {
+      type Found = { readonly result: readonly { readonly value: readonly [number, string] }[] };
+      const query = async (expression: string): Promise<Found | undefined> => {
         const path = `/api/v1/query?query=${encodeURIComponent(expression)}`;
         const answer = await ask({ port, path }).catch(() => undefined);
-        if (answer?.status !== 200) return Number.NaN;
-        const { data } = JSON.parse(answer.body) as { data: { result: { value: [number, string] }[] } };
-        return Number(data.result[0]?.value[1]);
+        return answer?.status === 200 ? (JSON.parse(answer.body) as { data: Found }).data : undefined;
       };
+      const sum = async (expression: string) => Number((await query(expression))?.result[0]?.value[1]);
       for (const give = Date.now() + 20_000; Date.now() < give; await pause(200))
         if ((await sum("sum(selvedge_requests_total)")) === counted) break;
       expect(await sum("sum(selvedge_requests_total)")).toBe(counted);
       expect(await sum("sum(selvedge_request_duration_seconds_count)")).toBe(counted);
       expect(await sum('sum(selvedge_request_duration_seconds_bucket{le="+Inf"})')).toBe(counted);
+      for (const expression of dashboardQueries()) {
+        // A rate has a value from the second scrape on; 0 / 0 is a value too.
+        const value = async () => JSON.stringify((await query(expression))?.result ?? []);
+        for (const give = Date.now() + 10_000; Date.now() < give && (await value()) === "[]";) await pause(200);
+        expect([expression, await value()]).not.toEqual([expression, "[]"]);
+      }
+      for (const expression of alertExpressions())
+        expect([expression, await query(expression)]).toContainEqual({
+          resultType: "vector",
+          result: expect.any(Array) as unknown[],
+        });
     } finally {
       prometheus.kill("SIGKILL");
       await once(prometheus, "exit");
