@@ -8,6 +8,7 @@ import {
   newCollector,
   sweep,
 } from "../mesh/telemetry/collector.ts";
+import type { Exemplar } from "../mesh/telemetry/exemplar.ts";
 import { type Flush, fromWire, toWire, type WireCell, type WireTally } from "../mesh/telemetry/flush.ts";
 import { added, type MirrorTally, tallyKey } from "../mesh/telemetry/mirror-tally.ts";
 import { keyOf, type Labels } from "../mesh/telemetry/series.ts";
@@ -27,6 +28,7 @@ export type CollectorTotals = {
   readonly series: readonly (readonly [Labels, WireTally])[];
   readonly isolates: readonly (IsolateRecord & { readonly isolate: string })[];
   readonly accounts: Accounts;
+  readonly exemplars: readonly Exemplar[];
 };
 
 /** Cells as in a flush: their seconds are their slots' beginnings. */
@@ -120,6 +122,7 @@ export class CollectorObject extends DurableObject {
       series: this.#collector.series.map(({ labels, total }) => [labels, toWire(total)] as const),
       isolates: [...this.#collector.isolates].map(([isolate, record]) => ({ isolate, ...record })),
       accounts: accounts(this.#collector, now),
+      exemplars: [...this.#collector.exemplars.values()],
     };
   }
 
@@ -144,11 +147,12 @@ export class CollectorObject extends DurableObject {
 
   #store(now: number): void {
     if (!this.#dirty) return;
-    const { series, isolates, timeline, undetailed, lostMax } = this.#collector;
+    const { series, isolates, timeline, exemplars, undetailed, lostMax } = this.#collector;
     sweep(this.#collector, now);
     this.ctx.storage.transactionSync(() => {
       this.#put("series", JSON.stringify(series.map(({ labels, total }) => [labels, toWire(total)])));
       this.#put("isolates", JSON.stringify([...isolates]));
+      if (exemplars.size > 0) this.#put("exemplars", JSON.stringify([...exemplars]));
       this.#put("account", JSON.stringify({ undetailed, lostMax, epoch: this.#epoch }));
       for (const [key, chunk] of timeline) if (chunk.changed) this.#put(`${CHUNK}${key}`, chunkText(chunk));
       this.#sql.exec("DELETE FROM journal");
@@ -190,6 +194,8 @@ export class CollectorObject extends DurableObject {
           collector.indices.set(keyOf(labels), collector.series.push({ labels, total: fromWire(wire) }) - 1);
       else if (key === "isolates")
         for (const [id, record] of JSON.parse(value) as [string, IsolateRecord][]) collector.isolates.set(id, record);
+      else if (key === "exemplars")
+        for (const [of, exemplar] of JSON.parse(value) as [string, Exemplar][]) collector.exemplars.set(of, exemplar);
       else if (key === "account") {
         const { epoch, ...account } = JSON.parse(value) as Pick<Collector, "undetailed" | "lostMax"> & {
           epoch: number;

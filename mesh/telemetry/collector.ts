@@ -3,6 +3,7 @@
  * message carries its isolate's running totals, so that the number of calls is exact even where a message's detail was lost;
  * what an isolate had not yet reported when it was killed lies in an interval that is known.
  */
+import { type Exemplars, keepExemplar } from "./exemplar.ts";
 import { type Flush, fromWire, type Totals } from "./flush.ts";
 import { FLUSH_AT } from "./recorder.ts";
 import { addTally, emptyTally, isError, keyOf, type Labels, OTHER, overflow, type Tally } from "./series.ts";
@@ -15,6 +16,7 @@ export type Collector = {
   readonly indices: Map<string, number>;
   readonly isolates: Map<string, IsolateRecord>;
   readonly timeline: Timeline;
+  readonly exemplars: Exemplars;
   /** Calls that are known from totals alone. */
   undetailed: Totals;
   /** The most that isolates which are forgotten by now can have taken with them. */
@@ -23,13 +25,14 @@ export type Collector = {
 
 type Series = { readonly labels: Labels; readonly total: Tally };
 
-export type IsolateRecord = Omit<Flush, "isolate" | "series" | "cells"> & { readonly seenAt: number };
+export type IsolateRecord = Omit<Flush, "isolate" | "series" | "cells" | "exemplars"> & { readonly seenAt: number };
 
 export const newCollector = (): Collector => ({
   series: [],
   indices: new Map(),
   isolates: new Map(),
   timeline: new Map(),
+  exemplars: new Map(),
   undetailed: NOTHING,
   lostMax: 0,
 });
@@ -48,6 +51,7 @@ const NOTHING: Totals = { started: 0, finished: 0, failed: 0 };
 
 /** Series of one collector; those beyond are counted together, by status class. */
 const MOST_SERIES = 2000;
+const MOST_EXEMPLARS = 512;
 /** An isolate with traffic that has been silent for so long is taken for gone; one that speaks up again never was. */
 const GONE_AFTER_MS = 60_000;
 /** How long an isolate that is gone is still shown by itself. */
@@ -62,7 +66,7 @@ export function accept(
   stored: (key: string) => Chunk | undefined,
   now: number,
 ): void {
-  const { isolate, series, cells, ...about } = flush;
+  const { isolate, series, cells, exemplars = [], ...about } = flush;
   const known = collector.isolates.get(isolate);
   if (known && flush.seq <= known.seq) return;
   const detailed = { finished: 0, failed: 0 };
@@ -78,6 +82,7 @@ export function accept(
     detailed.finished += tally.requests;
     if (isError(labels)) detailed.failed += tally.requests;
   }
+  for (const exemplar of exemplars) keepExemplar(collector.exemplars, exemplar, MOST_EXEMPLARS);
   const before = known?.total ?? NOTHING;
   const { undetailed } = collector;
   collector.undetailed = {

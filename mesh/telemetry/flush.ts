@@ -3,6 +3,7 @@
  * which whatever a message lost is found to be missing. JSON, in arrays: a mesh sends many of these.
  */
 import { bucketOf } from "../histogram.ts";
+import type { Exemplar } from "./exemplar.ts";
 import type { Labels, Tally } from "./series.ts";
 
 export type Flush = {
@@ -24,6 +25,8 @@ export type Flush = {
   readonly series: readonly Labels[];
   /** Each `[second since 1970, index into series, …]` of one second. */
   readonly cells: readonly WireCell[];
+  /** Of those calls whose traces were recorded. Edges before these do not send any. */
+  readonly exemplars?: readonly Exemplar[];
 };
 
 export type Totals = { readonly started: number; readonly finished: number; readonly failed: number };
@@ -76,6 +79,8 @@ export type Observation = {
   readonly degraded: boolean;
   /** A policy on dry run would have refused it. */
   readonly wouldDeny: boolean;
+  /** Where its trace was recorded. */
+  readonly traceId?: string | undefined;
 };
 
 export function observe(

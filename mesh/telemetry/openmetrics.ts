@@ -2,8 +2,9 @@
  * What Prometheus scrapes: OpenMetrics 1.0, or the older text format for whoever does not ask for it. Latencies are classic histograms at half the recorded resolution (9 % wide buckets)
  * and with the same bounds in every series and scrape, so that they add up and their rates are true. Times are in seconds.
  */
-import { type Histogram, upperBound } from "../histogram.ts";
+import { bucketOf, type Histogram, upperBound } from "../histogram.ts";
 import type { Accounts } from "./collector.ts";
+import { type Exemplar, type LatencyLabels, latencyLabels } from "./exemplar.ts";
 import type { MirrorTally } from "./mirror-tally.ts";
 import { addTally, emptyTally, type Labels, OTHER, type Tally } from "./series.ts";
 
@@ -19,6 +20,7 @@ export type Exposition = {
   readonly epoch: number;
   readonly accounts: Accounts;
   readonly mirrors: readonly MirrorTally[];
+  readonly exemplars: readonly Exemplar[];
 };
 
 /** Every 2^(1/8) from one millisecond to 65 seconds, as indices of recorded buckets. */
@@ -28,7 +30,7 @@ export const MIRROR_OUTCOMES = ["same", "different", "failed", "uncompared"] as 
 const MOST_HISTOGRAMS = 64;
 
 export function expositionText(
-  { series, edges, epoch, accounts, mirrors }: Exposition,
+  { series, edges, epoch, accounts, mirrors, exemplars }: Exposition,
   format: "openmetrics" | "text",
 ): string {
   const lines: string[] = [];
@@ -69,10 +71,14 @@ export function expositionText(
 
   const name = "selvedge_request_duration_seconds";
   family(name, "histogram", "Time from a request to its response's headers.", "seconds");
+  // The older format has none.
+  const examples = isOpen ? exampleTexts(exemplars) : NO_EXAMPLES;
   for (const [labels, tally] of latencies(series)) {
     const own = entriesOf(labels);
-    for (const [bound, count] of cumulative(tally.latency))
-      lines.push(`${name}_bucket${text([...own, ["le", bound]])} ${count}`);
+    for (const [bound, count] of cumulative(tally.latency)) {
+      const about = text([...own, ["le", bound]]);
+      lines.push(`${name}_bucket${about} ${count}${examples.get(about) ?? ""}`);
+    }
     lines.push(`${name}_count${text(own)} ${tally.requests}`, `${name}_sum${text(own)} ${tally.sumMs / 1000}`);
   }
 
@@ -109,12 +115,10 @@ const text = (entries: Entries): string =>
   `{${entries.map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, escaped)}"`).join(",")}}`;
 const escaped = (character: string): string => (character === "\n" ? "\\n" : `\\${character}`);
 
-type LatencyLabels = Pick<Labels, "caller" | "callee" | "route" | "class">;
-
 function latencies(series: Exposition["series"]): readonly (readonly [LatencyLabels, Tally])[] {
   const found = new Map<string, readonly [LatencyLabels, Tally]>();
-  const add = ({ caller, callee, route, class: status }: LatencyLabels, tally: Tally): void => {
-    const labels = { caller, callee, route, class: status };
+  const add = (of: LatencyLabels, tally: Tally): void => {
+    const labels = latencyLabels(of);
     const key = JSON.stringify(labels);
     const [, total] = found.get(key) ?? [labels, emptyTally()];
     found.set(key, [labels, addTally(total, tally)]);
@@ -136,10 +140,26 @@ function* cumulative(latency: Histogram): Iterable<readonly [le: string, count: 
   let next = 0;
   for (const bound of BOUNDS) {
     for (; next < sorted.length && sorted[next]![0] <= bound; next++) seen += sorted[next]![1];
-    yield [String(Number((upperBound(bound) / 1000).toPrecision(6))), seen];
+    yield [boundText(bound), seen];
   }
   for (; next < sorted.length; next++) seen += sorted[next]![1];
   yield ["+Inf", seen];
+}
+
+const boundText = (bound: number): string => String(Number((upperBound(bound) / 1000).toPrecision(6)));
+
+const NO_EXAMPLES: ReadonlyMap<string, string> = new Map();
+
+/** By the labels of the sample that each stands behind; of several the latest. */
+function exampleTexts(exemplars: readonly Exemplar[]): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const { labels, ms, traceId, at } of exemplars.toSorted((a, b) => a.at - b.at)) {
+    const bucket = bucketOf(ms);
+    const bound = BOUNDS.find((one) => bucket <= one);
+    const about = text([...entriesOf(latencyLabels(labels)), ["le", bound === undefined ? "+Inf" : boundText(bound)]]);
+    texts.set(about, ` # ${text([["trace_id", traceId]])} ${ms / 1000} ${at / 1000}`);
+  }
+  return texts;
 }
 
 const inFlight = (edges: Exposition["edges"]): Sums =>

@@ -3,6 +3,7 @@
  * flush is due: by count, by age, and at once when the collector does not know that this isolate has traffic: at the first
  * call of its life, and at the first one after it has said that it has none.
  */
+import { type Exemplars, keepExemplar, latencyLabels } from "./exemplar.ts";
 import { type Flush, observe, type Observation, toWire, type WireCell } from "./flush.ts";
 import { emptyTally, isError, keyOf, type Labels, overflow, type Tally } from "./series.ts";
 
@@ -56,6 +57,8 @@ const QUIET_MS = 2000;
 const MOST_PENDING = 4096;
 /** Series of one flush; those beyond are counted together. */
 const MOST_SERIES = 500;
+/** Exemplars of one flush. */
+const MOST_EXEMPLARS = 64;
 
 /** Called as a request arrives. */
 export function begin(recorder: Recorder): void {
@@ -121,7 +124,7 @@ export function unanswered(recorder: Recorder, now: number, waitMs: number): voi
   recorder.sendingUntil = now + waitMs;
 }
 
-function added(observations: readonly Observation[]): Pick<Flush, "series" | "cells"> {
+function added(observations: readonly Observation[]): Pick<Flush, "series" | "cells" | "exemplars"> {
   const series: Labels[] = [];
   const indices = new Map<string, number>();
   const indexOf = (labels: Labels): number => {
@@ -134,6 +137,7 @@ function added(observations: readonly Observation[]): Pick<Flush, "series" | "ce
     indices.set(key, index);
     return index;
   };
+  const exemplars: Exemplars = new Map();
   const cells = new Map<string, { second: number; index: number; tally: Tally }>();
   for (const observation of observations) {
     const second = Math.floor(observation.at / 1000);
@@ -142,9 +146,13 @@ function added(observations: readonly Observation[]): Pick<Flush, "series" | "ce
     const cell = cells.get(key) ?? { second, index, tally: emptyTally() };
     observe(cell.tally, observation);
     cells.set(key, cell);
+    const { traceId, labels, ms, at } = observation;
+    if (traceId !== undefined)
+      keepExemplar(exemplars, { labels: latencyLabels(labels), ms, traceId, at }, MOST_EXEMPLARS);
   }
   return {
     series,
     cells: [...cells.values()].map(({ second, index, tally }): WireCell => [second, index, ...toWire(tally)]),
+    ...(exemplars.size > 0 && { exemplars: [...exemplars.values()] }),
   };
 }

@@ -54,6 +54,16 @@ it("counts a flush that arrives twice once, and answers the newest epoch it has 
   });
 });
 
+it("has its exemplars after an eviction", async () => {
+  const labels = { caller: "", callee: "shop/cart", route: "shop/cart", class: "2xx" } as const;
+  const exemplars = [{ labels, ms: 4, traceId: "0af7651916cd43dd8448eb211c80319c", at: second * 1000 }];
+  const collector = fresh();
+  await collector.flush(flush({ exemplars }));
+  await runDurableObjectAlarm(collector);
+  await evictDurableObject(collector);
+  expect((await read(collector).totals()).exemplars).toEqual(exemplars);
+});
+
 it("has all that it acknowledged after an eviction, stored or not", async () => {
   const collector = fresh();
   for (let seq = 1; seq <= 3; seq++) await collector.flush(flush({ seq }));

@@ -33,6 +33,7 @@ const startEdge = (index: number) =>
     state: false,
     edges: [{ name: `edge-${index}`, port: ports[index]! }],
     lookEveryMs: 100,
+    otlp: { endpoint: up.url },
   });
 
 beforeAll(async () => {
@@ -198,7 +199,11 @@ describe.skipIf(why !== undefined)(`Prometheus ${why ?? ""}`, () => {
     };
     // JSON is YAML.
     await writeFile(join(dir, "prometheus.yml"), JSON.stringify(config));
-    const flags = [`--config.file=${dir}/prometheus.yml`, `--storage.tsdb.path=${dir}/tsdb`];
+    const flags = [
+      "--enable-feature=exemplar-storage",
+      `--config.file=${dir}/prometheus.yml`,
+      `--storage.tsdb.path=${dir}/tsdb`,
+    ];
     const prometheus = spawn("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" });
     try {
       expect((await ask({ port: ports[0]!, path: "/nowhere" })).headers["selvedge-cause"]).toBe("no-route");
@@ -215,6 +220,15 @@ describe.skipIf(why !== undefined)(`Prometheus ${why ?? ""}`, () => {
       expect(await sum("sum(selvedge_requests_total)")).toBe(counted);
       expect(await sum("sum(selvedge_request_duration_seconds_count)")).toBe(counted);
       expect(await sum('sum(selvedge_request_duration_seconds_bucket{le="+Inf"})')).toBe(counted);
+      // Of requests that failed, which are always recorded.
+      const since = `query=selvedge_request_duration_seconds_bucket&start=0&end=${Date.now() / 1000 + 3600}`;
+      const { data } = JSON.parse((await ask({ port, path: `/api/v1/query_exemplars?${since}` })).body) as {
+        data: { seriesLabels: { class: string }; exemplars: { labels: { trace_id: string } }[] }[];
+      };
+      const failed = data
+        .filter(({ seriesLabels }) => seriesLabels.class === "5xx")
+        .flatMap(({ exemplars }) => exemplars);
+      expect(failed.map(({ labels }) => labels.trace_id)).toContainEqual(expect.stringMatching(/^[0-9a-f]{32}$/));
       for (const expression of dashboardQueries()) {
         // A rate has a value from the second scrape on; 0 / 0 is a value too.
         const value = async () => JSON.stringify((await query(expression))?.result ?? []);

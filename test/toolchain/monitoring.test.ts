@@ -71,6 +71,7 @@ function quantiles(draw: (random: () => number) => number): string {
       epoch: 1,
       accounts: { reported: CALLS, undetailed: 0, pendingMax: 0, lostMax: 0 },
       mirrors: [],
+      exemplars: [],
     },
     "openmetrics",
   );

@@ -48,7 +48,8 @@ export async function everything(env: Env): Promise<Exposition> {
     accounts.lostMax += part.accounts.lostMax;
   }
   const edges = parts.flatMap(({ isolates }) => isolates);
-  return { series: [...series.values()], edges, epoch, accounts, mirrors };
+  const exemplars = parts.flatMap((part) => part.exemplars);
+  return { series: [...series.values()], edges, epoch, accounts, mirrors, exemplars };
 }
 
 /** A collector that does not answer is left out, and said to be. */

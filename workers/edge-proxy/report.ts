@@ -29,8 +29,8 @@ export function observed(
   response: Response,
   outside: Outside,
 ) {
-  if (outside.counts) count(seen, cause, response, outside);
-  if (outside.exportsSpans) recordHop(seen, cause, response, outside);
+  const traceId = outside.exportsSpans ? recordHop(seen, cause, response, outside) : undefined;
+  if (outside.counts) count(seen, cause, response, traceId, outside);
   if (seen.call) seen.log?.(seen, seen.call, cause, response, outside);
   return response;
 }
@@ -39,6 +39,7 @@ function count(
   { request, began, rule, call }: Seen,
   cause: Labels["cause"],
   response: Response,
+  traceId: string | undefined,
   outside: Outside,
 ): void {
   const now = outside.now();
@@ -65,6 +66,7 @@ function count(
     responseBytes: lengthOf(response.headers),
     degraded: call?.standIn !== undefined,
     wouldDeny: call?.wouldDeny === true,
+    traceId,
   });
 }
 

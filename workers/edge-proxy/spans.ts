@@ -75,13 +75,13 @@ async function within(call: Call, name: string, run: Handler): Promise<Response>
   }
 }
 
-/** The whole hop, once its answer is there: kept where it was sampled, or where what became of it is worth it. The caller is told. */
+/** The whole hop, once its answer is there: kept where it was sampled, or where what became of it is worth it. The caller is told. Answers the trace of what was kept. */
 export function recordHop(
   { request, url, began, rule, call, telemetry }: Seen,
   cause: string,
   response: Response,
   outside: Outside,
-): void {
+): string | undefined {
   const now = outside.now();
   const { status } = response;
   // One that was refused before it had a call has a place in a trace all the same.
@@ -91,7 +91,7 @@ export function recordHop(
   const kept = trace.sampled
     ? undefined
     : keptFor(tracing, status, now - began, said !== null && isRecordedBy(said, trace));
-  if (!trace.sampled && kept === undefined) return;
+  if (!trace.sampled && kept === undefined) return undefined;
   const { protocol, host, hostname, pathname } = url;
   const folder = call?.folder;
   const server: Span = {
@@ -127,6 +127,7 @@ export function recordHop(
   if (cause !== "" && server.error !== undefined) endWithError(server, cause, now);
   enqueue(outside.memory.hops, closeHop(trace, [server, ...(call?.recording?.spans ?? [])], kept, now), now);
   response.headers.set("traceresponse", recordedResponse(trace));
+  return trace.traceId;
 }
 
 const present = (name: string, value: string | null | undefined): Record<string, string> =>

@@ -30,6 +30,7 @@ const exposition = (over: Partial<Exposition> = {}): Exposition => ({
   epoch: 3,
   accounts: { reported: 3, undetailed: 0, pendingMax: 0, lostMax: 0 },
   mirrors: [],
+  exemplars: [],
   ...over,
 });
 const linesOf = (text: string, name: string): string[] => text.split("\n").filter((line) => line.startsWith(name));
@@ -99,4 +100,23 @@ it("sums what edges have in flight, and counts isolates by the epoch they run", 
     'selvedge_edge_isolates{edge="edge",colo="AMS",epoch="3"} 2',
     'selvedge_edge_isolates{edge="edge",colo="AMS",epoch="2"} 1',
   ]);
+});
+
+it("names a trace behind the bucket of a request that was recorded, the latest of each, where the format has that", () => {
+  const of = { caller: "shop/web", callee: "shop/cart", route: "shop/cart", class: "2xx" } as const;
+  const traces = ["a", "b", "c", "d"].map((letter) => letter.repeat(32));
+  const exemplars = [4, 4.25, 4.125, 1e6].map((ms, n) => ({
+    labels: of,
+    ms,
+    traceId: traces[n]!,
+    at: [1, 3, 2, 4][n]! * 1000,
+  }));
+  const text = expositionText(exposition({ exemplars }), "openmetrics");
+  const about = 'caller="shop/web",callee="shop/cart",route="shop/cart",class="2xx"';
+  expect(text.split("\n").filter((line) => line.includes("#") && line.startsWith("selvedge"))).toEqual([
+    `selvedge_request_duration_seconds_bucket{${about},le="0.004"} 2 # {trace_id="${traces[0]}"} 0.004 1`,
+    `selvedge_request_duration_seconds_bucket{${about},le="0.00436203"} 2 # {trace_id="${traces[1]}"} 0.00425 3`,
+    `selvedge_request_duration_seconds_bucket{${about},le="+Inf"} 3 # {trace_id="${traces[3]}"} 1000 4`,
+  ]);
+  expect(expositionText(exposition({ exemplars }), "text")).not.toContain("trace_id");
 });

@@ -35,7 +35,7 @@ describe("metrics by OTLP", () => {
     { ...edge, inFlight: 2 },
   ];
   const mirrors = [{ rule: "r", mirror: "m", at: 1, same: 3, different: 2, failed: 1, uncompared: 0, samples: [] }];
-  const exposition: Exposition = { series: [[labels, tally]], edges, epoch: 7, accounts, mirrors };
+  const exposition: Exposition = { series: [[labels, tally]], edges, epoch: 7, accounts, mirrors, exemplars: [] };
   const request = metricsRequest({ "service.name": "s" }, exposition, 5);
   const metric = (name: string) =>
     request.resourceMetrics[0]!.scopeMetrics[0]!.metrics.find((one) => one.name === name)!;
