@@ -39,6 +39,8 @@ export interface Env extends Vars {
   readonly HEALTH: DurableObjectNamespace<HealthObject>;
   readonly FLEET: DurableObjectNamespace<FleetObject>;
   readonly COLLECTOR: DurableObjectNamespace<CollectorObject>;
+  /** A dataset for each request; absent where the deployment binds none. */
+  readonly ANALYTICS?: AnalyticsEngineDataset;
   readonly EDGE_NAME: string;
   /** Where this deployment runs, as Backends name the zones of their endpoints; empty takes the data centre's letters. */
   readonly ZONE: string;
@@ -200,6 +202,7 @@ function outside(
     random: Math.random,
     newId: mine.newId,
     counts: reportEveryMs > 0,
+    analytics: env.ANALYTICS,
     exportsSpans: otlp !== undefined,
     // Called as a method of this object, the global itself would refuse.
     fetch: (url, init) => fetch(url, init),

@@ -11,6 +11,7 @@ import type {
   IdempotencyObject,
   RateLimitObject,
 } from "../../durable-objects/index.ts";
+import type { DataPoint } from "../../mesh/telemetry/data-point.ts";
 import type { Recording } from "../../mesh/telemetry/span.ts";
 import type { Trace } from "../../mesh/telemetry/trace.ts";
 import type { AnswerStore } from "./answers.ts";
@@ -91,6 +92,9 @@ export type Call = {
   readonly outside: Outside;
 };
 
+/** The part that is used of a dataset of Workers Analytics Engine. It answers nothing, and waits for nothing. */
+type Analytics = { readonly writeDataPoint: (point: DataPoint) => void };
+
 /** Indices of a share in the rule and of an endpoint in its backend. */
 export type Place = { readonly share?: number; readonly endpoint?: number };
 
@@ -112,6 +116,8 @@ export type Outside = {
   readonly random: () => number;
   /** Whether requests are counted. */
   readonly counts: boolean;
+  /** Where each is written besides, if the deployment has it. */
+  readonly analytics: Analytics | undefined;
   /** Whether spans are exported, so that recording them has a point. */
   readonly exportsSpans: boolean;
   /** So many random bytes, in hexadecimal. */

@@ -5,7 +5,8 @@
 import type { CollectorObject } from "../../durable-objects/index.ts";
 import type { Cause } from "../../mesh/denial.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
-import type { Flush } from "../../mesh/telemetry/flush.ts";
+import { dataPointOf } from "../../mesh/telemetry/data-point.ts";
+import type { Flush, Observation } from "../../mesh/telemetry/flush.ts";
 import {
   acknowledged,
   finish,
@@ -56,7 +57,7 @@ function count(
     class: classOf(response.status),
     cause,
   };
-  finish(outside.memory.recorder, {
+  const observation: Observation = {
     labels,
     at: now,
     ms: now - began,
@@ -67,7 +68,9 @@ function count(
     degraded: call?.standIn !== undefined,
     wouldDeny: call?.wouldDeny === true,
     traceId,
-  });
+  };
+  finish(outside.memory.recorder, observation);
+  outside.analytics?.writeDataPoint(dataPointOf(observation));
 }
 
 /** `shop/cart` of `Service/shop/cart:80`. */

@@ -64,6 +64,7 @@ export function callWith(
       now: Date.now,
       random: () => 1,
       counts: true,
+      analytics: undefined,
       exportsSpans: false,
       newId: (bytes) => "1".repeat(2 * bytes),
       fetch: untouched,
