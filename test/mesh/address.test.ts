@@ -5,7 +5,7 @@ import { EMPTY_SNAPSHOT, type Listener } from "../../mesh/snapshot.ts";
 import { ready } from "../support/published.ts";
 
 const listener = (hostname: string): Listener => ({ ...LISTENER, hostname });
-const LISTENER: Listener = { port: 80, hostname: "", gateways: [], hosts: {} };
+const LISTENER: Listener = { port: 80, hostname: "", gateways: ["infra/edge"], hosts: {} };
 const routes = ready({ ...EMPTY_SNAPSHOT, listeners: ["", "shop.example", "*.wide.example"].map(listener) });
 const reached = { port: 80, domain: "mesh.example" };
 
