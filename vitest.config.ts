@@ -1,12 +1,19 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** Files that load a machine of two cores by themselves, or measure what another's load would change. */
+const ALONE = ["bodies", "concurrency", "config", "rate-limit", "resilience", "start-time"].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "node",
+          // Vitest's default is one fewer than there are cores.
+          maxWorkers: 2,
           include: [
             "test/{mesh,cli,client,conformance,attacks,local,edge-proxy,dashboard,toolchain,bench}/**/*.test.ts",
           ],
@@ -17,7 +24,7 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml", environment: "state" } })],
-        test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"], testTimeout: 30_000 },
+        test: { name: "workerd", include: ["test/durable-objects/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 2 },
       },
       {
         plugins: [
@@ -38,16 +45,30 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "control", include: ["test/control/**/*.test.ts"], testTimeout: 30_000 },
+        test: { name: "control", include: ["test/control/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 2 },
       },
-      // Real processes and sockets on two cores: one file at a time, or timings mean nothing.
+      // Real processes and sockets. Most of their time is waiting: for leases to lapse, for circuits to close, for processes to start.
       {
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ALONE,
+          globalSetup: ["test/support/bundles.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "e2e-alone",
+          include: ALONE,
+          globalSetup: ["test/support/bundles.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,4 +1,6 @@
 /** The three Workers as JavaScript, bundled the way wrangler does it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import type { SnapshotResponse } from "../mesh/api.ts";
@@ -17,9 +19,23 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** The snapshot that an edge brings along from its deploy. */
 export type LastGood = SnapshotResponse;
 
-export async function bundle(role: Role, lastGood?: LastGood): Promise<string> {
-  if (role === "control") return bundleFile(ENTRY.control, [bringing(/control\/dashboard\.json$/, await dashboard())]);
-  return bundleFile(ENTRY[role], lastGood ? [bringing(/last-good\.json$/, lastGood)] : []);
+/** The variable that names a folder of bundles (`edge.js` …), made from these sources, for many processes of one run. */
+export const BUNDLES = "SELVEDGE_BUNDLES";
+
+/** Twenty edges of one process are one bundle: its sources do not change under it. */
+const bundles = new Map<Role, Promise<string>>();
+
+export function bundle(role: Role, lastGood?: LastGood): Promise<string> {
+  if (lastGood) return bundleFile(ENTRY[role], [bringing(/last-good\.json$/, lastGood)]);
+  const bundled = bundles.get(role) ?? bundleOnce(role);
+  bundles.set(role, bundled);
+  return bundled;
+}
+
+async function bundleOnce(role: Role): Promise<string> {
+  const made = process.env[BUNDLES];
+  if (made !== undefined) return readFile(join(made, `${role}.js`), "utf8");
+  return bundleFile(ENTRY[role], role === "control" ? [bringing(/control\/dashboard\.json$/, await dashboard())] : []);
 }
 
 /** One Worker's entry, by its path in the project, as one module. */

@@ -7,8 +7,9 @@ import { pause, testMesh, type TestMesh } from "../support/mesh.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
 const EDGES = 20;
-const RAMP_MS = 3000;
-const OPEN_MS = 5000;
+const RAMP_MS = 2000;
+const OPEN_MS = 3000;
+const HELD_MS = 2000;
 
 let mesh: TestMesh;
 let pay: Upstream;
@@ -129,7 +130,7 @@ describe("in this order:", () => {
     while (!(await round()).includes(200)) await pause(50);
     const closed = Date.now();
     const served: { at: number; share: number }[] = [];
-    while (Date.now() - closed < RAMP_MS + 1500) {
+    while (Date.now() - closed < RAMP_MS + 1000) {
       const at = (Date.now() - closed) / RAMP_MS;
       const answers = await round();
       served.push({ at, share: answers.filter((answer) => answer === 200).length / EDGES });
@@ -141,13 +142,13 @@ describe("in this order:", () => {
     };
     expect(mean(0, 0.4)).toBeLessThan(0.55);
     expect(mean(0.7, 1)).toBeGreaterThan(mean(0, 0.4) + 0.2);
-    expect(mean(1.1, 2)).toBe(1);
+    expect(mean(1.1, 1.5)).toBe(1);
   });
 
   it("an operator's word holds on every edge, and ends with its time", async () => {
     const circuit = (await shown())!.circuit;
-    await mesh.control.call("POST", "/v1/breakers", { circuit, to: "open", forMs: 4000 });
-    const end = Date.now() + 4000;
+    await mesh.control.call("POST", "/v1/breakers", { circuit, to: "open", forMs: HELD_MS });
+    const end = Date.now() + HELD_MS;
     await until(async () => !(await round()).includes(200));
     expect(await round()).toEqual(Array.from({ length: EDGES }, () => "breaker-open"));
     await pause(end + 300 - Date.now());
@@ -194,10 +195,16 @@ it("an edge that alone fails refuses alone, and is shown to", async () => {
 });
 
 it("of ten endpoints, one that answers 500 at once gets under 2 % of the traffic within five seconds", async () => {
+  const three = () => Promise.all([get(0, "ten"), get(0, "ten"), get(0, "ten")]);
   const began = Date.now();
-  while (Date.now() - began < 5000) await Promise.all([get(0, "ten"), get(0, "ten"), get(0, "ten")]);
+  let without = 0;
+  while (Date.now() - began < 5000 && without < 50) {
+    const before = ten[3]!.received.length;
+    await three();
+    without = ten[3]!.received.length === before ? without + 1 : 0;
+  }
   for (const one of ten) one.received.length = 0;
-  for (let time = 0; time < 200; time++) await Promise.all([get(0, "ten"), get(0, "ten"), get(0, "ten")]);
+  for (let time = 0; time < 200; time++) await three();
   const counts = ten.map(({ received }) => received.length);
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(600);
   expect(counts[3]! / 600).toBeLessThan(0.02);

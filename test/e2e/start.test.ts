@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { firstBusy, portsFrom, type Ports } from "../../local/ports.ts";
 import { ask } from "../support/http.ts";
 import { freeBase } from "../support/ports.ts";
@@ -18,14 +18,14 @@ let base: number;
 let ports: Ports;
 let all: Started[];
 
-beforeEach(async () => {
+async function arrive(): Promise<void> {
   home = await mkdtemp(join(tmpdir(), "selvedge-start-"));
   dir = join(home, ".selvedge");
   base = await freeBase();
   ports = portsFrom(base);
   all = [];
-});
-afterEach(async () => {
+}
+async function leave(): Promise<void> {
   for (const { pid, ended } of all) {
     const members = family(pid);
     if (members.length > 0) process.kill(pid, "SIGKILL");
@@ -33,7 +33,7 @@ afterEach(async () => {
     await survivors(members);
   }
   await rm(home, { recursive: true, force: true });
-});
+}
 
 function begin(...args: string[]): Started {
   const started = start("--port", String(base), "--dir", dir, ...args);
@@ -42,58 +42,72 @@ function begin(...args: string[]): Started {
 }
 
 async function ready(...args: string[]): Promise<Started> {
-  const started = begin("--no-traffic", ...args);
+  const started = begin(...args);
   await started.says(READY);
   return started;
 }
 
 const json = async (asked: Parameters<typeof ask>[0]): Promise<unknown> => JSON.parse((await ask(asked)).body);
 
-test("it is ready within five seconds", async () => {
-  const took: number[] = [];
-  // The best of three, since other processes can only make a start slower.
-  while (took.length < 3 && !took.some((seconds) => seconds <= 5)) {
-    const started = await ready("--fresh");
-    took.push(Number(/ready after ([\d.]+) s/.exec(started.output())?.[1]));
-    started.signal("SIGTERM");
-    await started.ended;
-  }
-  expect(Math.min(...took)).toBeLessThanOrEqual(5);
-});
+describe("one that runs, in this order:", () => {
+  let started: Started;
+  beforeAll(async () => {
+    await arrive();
+    started = await ready("--no-traffic");
+  });
+  afterAll(leave);
 
-test("every address that it prints answers", async () => {
-  const started = await ready();
-  expect(await json({ port: ports.edge, host: HOST })).toMatchObject({
-    service: "storefront",
-    catalog: { service: "catalog", items: [{ item: "thread" }, { item: "needle" }] },
+  test("every address that it prints answers", async () => {
+    expect(await json({ port: ports.edge, host: HOST })).toMatchObject({
+      service: "storefront",
+      catalog: { service: "catalog", items: [{ item: "thread" }, { item: "needle" }] },
+    });
+    expect(await json({ port: ports.edge, host: HOST, path: "/checkout", method: "POST" })).toMatchObject({
+      order: { service: "checkout", payment: { service: "payments", charged: 3 } },
+    });
+    expect(await json({ port: ports.edge, host: HOST, headers: { "x-canary": "yes" } })).toMatchObject({
+      catalog: { version: "v2", offer: expect.any(String) },
+    });
+    expect(await json({ port: ports.edge, path: "/~catalog.shop/items" })).toMatchObject({ service: "catalog" });
+    for (const line of [
+      `http://127.0.0.1:${ports.edge}/`,
+      `http://127.0.0.1:${ports.control}/v1/edges`,
+      join(dir, "shop"),
+    ])
+      expect(started.output()).toContain(line);
   });
-  expect(await json({ port: ports.edge, host: HOST, path: "/checkout", method: "POST" })).toMatchObject({
-    order: { service: "checkout", payment: { service: "payments", charged: 3 } },
-  });
-  expect(await json({ port: ports.edge, host: HOST, headers: { "x-canary": "yes" } })).toMatchObject({
-    catalog: { version: "v2", offer: expect.any(String) },
-  });
-  expect(await json({ port: ports.edge, path: "/~catalog.shop/items" })).toMatchObject({ service: "catalog" });
-  for (const line of [
-    `http://127.0.0.1:${ports.edge}/`,
-    `http://127.0.0.1:${ports.control}/v1/edges`,
-    join(dir, "shop"),
-  ])
-    expect(started.output()).toContain(line);
-});
 
-test("control answers nobody without the token, which only its owner can read and nobody prints", async () => {
-  const started = await ready();
-  const token = (await readFile(join(dir, "token"), "utf8")).trim();
-  expect(started.output()).not.toContain(token);
-  expect((await stat(join(dir, "token"))).mode & 0o777).toBe(0o600);
-  const path = "/v1/history";
-  expect((await ask({ port: ports.control, path })).status).toBe(401);
-  const authorization = `Bearer ${token}`;
-  expect((await ask({ port: ports.control, path, headers: { authorization } })).status).toBe(200);
+  test("control answers nobody without the token, which only its owner can read and nobody prints", async () => {
+    const token = (await readFile(join(dir, "token"), "utf8")).trim();
+    expect(started.output()).not.toContain(token);
+    expect((await stat(join(dir, "token"))).mode & 0o777).toBe(0o600);
+    const path = "/v1/history";
+    expect((await ask({ port: ports.control, path })).status).toBe(401);
+    const authorization = `Bearer ${token}`;
+    expect((await ask({ port: ports.control, path, headers: { authorization } })).status).toBe(200);
+  });
+
+  test("a second start on the same folder is refused, and the first goes on", async () => {
+    const second = begin("--port", String(await freeBase()), "--fresh");
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toBe(`error: another npm start runs on ${dir}\n`);
+    expect(await json({ port: ports.edge, host: HOST })).toMatchObject({ service: "storefront" });
+  });
+
+  test("a service that dies by itself is told of once, and stopping is still a success", async () => {
+    const payments = family(started.pid).find(({ command }) => command.includes(`payments ${ports.payments}`));
+    process.kill(payments!.pid, "SIGKILL"); // every service is running once it is ready
+    await started.says("payments v1");
+    started.signal("SIGINT", "group");
+    expect(await started.ended).toBe(0);
+    expect(started.output().split(READY)[1]).toMatch(/^\s*[\d:]+ {2}payments v1 \(port \d+\) ended: SIGKILL[^\n]*\n$/);
+  });
 });
 
 describe("stopping", () => {
+  beforeEach(arrive);
+  afterEach(leave);
+
   test.each([
     { signal: "SIGINT", to: "process" },
     { signal: "SIGINT", to: "group" },
@@ -103,8 +117,7 @@ describe("stopping", () => {
   ] as const)(
     "by $signal to the $to is a success that leaves no process and no port behind",
     async ({ signal, to }) => {
-      const started = begin();
-      await started.says(READY);
+      const started = await ready();
       const members = family(started.pid);
       // Five services, workerd and its watcher, at the least.
       expect(members.length).toBeGreaterThanOrEqual(8);
@@ -115,14 +128,6 @@ describe("stopping", () => {
       expect(started.output().split(READY)[1]?.trim()).toBe("");
     },
   );
-
-  test("twice at once, as npm does it, is the same", async () => {
-    const started = await ready();
-    started.signal("SIGINT", "group");
-    started.signal("SIGINT");
-    expect(await started.ended).toBe(0);
-    expect(await firstBusy(ports)).toBeUndefined();
-  });
 
   test("while it boots leaves nothing behind either", async () => {
     const started = begin();
@@ -135,72 +140,69 @@ describe("stopping", () => {
   });
 });
 
-test("after a kill nothing holds the ports, and the next start goes on where it was", async () => {
-  const killed = await ready();
-  const members = family(killed.pid);
-  killed.signal("SIGKILL");
-  expect(await killed.ended).toBe("SIGKILL");
-  expect(await survivors(members)).toEqual([]);
-  const next = await ready();
-  expect(next.output()).toContain("as epoch 1 (unchanged)");
-});
+describe("one folder, in this order:", () => {
+  let started: Started;
+  beforeAll(arrive);
+  afterAll(leave);
 
-test("a fresh start forgets what was applied and keeps the token", async () => {
-  const first = await ready();
-  const token = await readFile(join(dir, "token"), "utf8");
-  first.signal("SIGTERM");
-  await first.ended;
-  const again = await ready("--fresh");
-  expect(again.output()).toMatch(/as epoch 1 \((\d+) of \1 resources changed\)/);
-  expect(await readFile(join(dir, "token"), "utf8")).toBe(token);
-});
+  test("after a kill nothing holds the ports, and the next start goes on where it was", async () => {
+    const killed = await ready("--no-traffic");
+    const members = family(killed.pid);
+    killed.signal("SIGKILL");
+    expect(await killed.ended).toBe("SIGKILL");
+    expect(await survivors(members)).toEqual([]);
+    started = await ready("--no-traffic");
+    expect(started.output()).toContain("as epoch 1 (unchanged)");
+  });
 
-test.each(["edge", "control", "payments"] as const)(
-  "a busy port for %s is one line that names it and the way out, and nothing is left running",
-  async (role) => {
-    const holder = createServer().listen(ports[role], "127.0.0.1");
-    await once(holder, "listening");
-    const started = begin();
-    expect(await started.ended).toBe(1);
-    expect(started.output()).toMatch(
-      new RegExp(`^error: port ${ports[role]}, for [^\\n]*${role}, is in use; [^\\n]* --port \\d+\\n$`),
-    );
-    holder.close();
+  test("a fresh start forgets what was applied and keeps the token", async () => {
+    const token = await readFile(join(dir, "token"), "utf8");
+    started.signal("SIGTERM");
+    await started.ended;
+    started = await ready("--no-traffic", "--fresh");
+    expect(started.output()).toMatch(/as epoch 1 \((\d+) of \1 resources changed\)/);
+    expect(await readFile(join(dir, "token"), "utf8")).toBe(token);
+  });
+
+  test("stopping it twice at once, as npm does it, is no other than once", async () => {
+    started.signal("SIGINT", "group");
+    started.signal("SIGINT");
+    expect(await started.ended).toBe(0);
     expect(await firstBusy(ports)).toBeUndefined();
-  },
-);
-
-test("a second start on the same folder is refused, and the first goes on", async () => {
-  await ready();
-  base = await freeBase();
-  const second = begin("--fresh");
-  expect(await second.ended).toBe(1);
-  expect(second.output()).toBe(`error: another npm start runs on ${dir}\n`);
-  expect(await json({ port: ports.edge, host: HOST })).toMatchObject({ service: "storefront" });
+  });
 });
 
-test("a service that dies by itself is told of once, and stopping is still a success", async () => {
-  const started = await ready();
-  const payments = family(started.pid).find(({ command }) => command.includes(`payments ${ports.payments}`));
-  process.kill(payments!.pid, "SIGKILL"); // every service is running once it is ready
-  await started.says("payments v1");
-  started.signal("SIGINT", "group");
-  expect(await started.ended).toBe(0);
-  expect(started.output().split(READY)[1]).toMatch(/^\s*[\d:]+ {2}payments v1 \(port \d+\) ended: SIGKILL[^\n]*\n$/);
-});
+describe("one that cannot start, or what is behind it fails:", () => {
+  beforeEach(arrive);
+  afterEach(leave);
 
-test("traffic that fails is told of in one line every ten seconds, with the mesh's own cause", async () => {
-  const started = begin();
-  await started.says(READY);
-  const broken = await ask({ port: ports.payments, path: "/_break?status=503&for=1m", method: "POST" });
-  expect(broken.status).toBe(200);
-  await started.says(/traffic: .*breaker-open.*\n/);
-  const lines = started.output().split(READY)[1]?.trim().split("\n");
-  expect(lines).toHaveLength(1);
-  expect(lines?.[0]).toMatch(
-    /traffic: \d+ of \d+ requests failed in the last 10 s \(.*\d+ x POST \/checkout 503 breaker-open/,
+  test.each(["edge", "control", "payments"] as const)(
+    "a busy port for %s is one line that names it and the way out, and nothing is left running",
+    async (role) => {
+      const holder = createServer().listen(ports[role], "127.0.0.1");
+      await once(holder, "listening");
+      const started = begin();
+      expect(await started.ended).toBe(1);
+      expect(started.output()).toMatch(
+        new RegExp(`^error: port ${ports[role]}, for [^\\n]*${role}, is in use; [^\\n]* --port \\d+\\n$`),
+      );
+      holder.close();
+      expect(await firstBusy(ports)).toBeUndefined();
+    },
   );
-  await ask({ port: ports.payments, path: "/_mend", method: "POST" });
+
+  test("traffic that fails is told of in one line every ten seconds, with the mesh's own cause", async () => {
+    const started = await ready();
+    const broken = await ask({ port: ports.payments, path: "/_break?status=503&for=1m", method: "POST" });
+    expect(broken.status).toBe(200);
+    await started.says(/traffic: .*breaker-open.*\n/);
+    const lines = started.output().split(READY)[1]?.trim().split("\n");
+    expect(lines).toHaveLength(1);
+    expect(lines?.[0]).toMatch(
+      /traffic: \d+ of \d+ requests failed in the last 10 s \(.*\d+ x POST \/checkout 503 breaker-open/,
+    );
+    await ask({ port: ports.payments, path: "/_mend", method: "POST" });
+  });
 });
 
 test.each([
