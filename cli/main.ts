@@ -20,6 +20,7 @@ import { explainCommand } from "./commands/explain.ts";
 import { getCommand } from "./commands/get.ts";
 import { historyCommand } from "./commands/history.ts";
 import { identityCommand } from "./commands/identity.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { limitsCommand } from "./commands/limits.ts";
 import { nodeCommand } from "./commands/node.ts";
 import { proxyStatusCommand } from "./commands/proxy-status.ts";
@@ -67,6 +68,7 @@ for (const add of [
   limitsCommand,
   identityCommand,
   tokenCommand,
+  keysCommand,
   checkCommand,
   dashboardCommand,
   nodeCommand,

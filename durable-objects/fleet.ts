@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { CheckInReply, EdgeReport, EdgeStatus, Hold, Pointer, Reset } from "../mesh/api.ts";
+import type { CheckInReply, EdgeReport, EdgeStatus, Hold, Reset, SignedPointer } from "../mesh/api.ts";
 import { IDLE_AFTER_MS, SILENT_AFTER_MS } from "../mesh/fleet.ts";
 import type { BucketUse } from "../mesh/limits.ts";
 import { newest, NOWHERE } from "../mesh/pointer.ts";
@@ -96,10 +96,12 @@ export class FleetObject extends DurableObject {
       .map(({ circuit, to, until }) => ({ circuit, to, forMs: until - now }));
   }
 
-  /** Control tells of a published epoch. One that is not newer changes nothing. */
-  announce(pointer: Pointer): void {
+  /** Control tells of a published epoch. One that is not newer changes nothing but the signature of the one that is known. */
+  announce(pointer: SignedPointer): void {
     const known = this.#pointer();
-    if (newest(known, pointer) !== known) this.ctx.storage.kv.put<Pointer>("pointer", pointer);
+    const isSame = pointer.epoch === known.epoch && pointer.hash === known.hash;
+    if (isSame ? pointer.signature !== known.signature : newest(known, pointer) !== known)
+      this.ctx.storage.kv.put<SignedPointer>("pointer", pointer);
   }
 
   /** The newest epoch that was announced, or that an edge reported within `SILENT_AFTER_MS`; 0 for none. */
@@ -117,8 +119,8 @@ export class FleetObject extends DurableObject {
       .map(({ seen, report }) => ({ ...(JSON.parse(report) as EdgeReport), ageMs: now - seen }));
   }
 
-  #pointer(): Pointer {
-    return this.ctx.storage.kv.get<Pointer>("pointer") ?? NOWHERE;
+  #pointer(): SignedPointer {
+    return this.ctx.storage.kv.get<SignedPointer>("pointer") ?? NOWHERE;
   }
 
   #sweep(now: number): void {

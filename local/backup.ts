@@ -6,6 +6,9 @@ import { backup, DatabaseSync } from "node:sqlite";
 /** The last one copied: control publishes anew what it says and the others do not have yet, but not the other way round. */
 const TRUTH = "ConfigObject/";
 
+/** Edges of before the backup believe those of after it by them. */
+const KEYS = ["mesh-key", "snapshot-key"];
+
 export class BackupRefused extends Error {}
 
 /**
@@ -28,6 +31,6 @@ export async function backupNode(dir: string, to: string): Promise<number> {
       database.close();
     }
   }
-  await copyFile(join(dir, "mesh-key"), join(to, "mesh-key"));
+  for (const key of KEYS) await copyFile(join(dir, key), join(to, key));
   return inOrder.length;
 }

@@ -146,11 +146,11 @@ async function currentSnapshot({ env, fetch, say }: World): Promise<SnapshotResp
       signal: AbortSignal.timeout(10_000),
     });
     if (!response.ok) return without(`control answered ${response.status}`);
-    const { epoch, hash, manifest, shards } = (await response.json()) as SnapshotResponse;
+    const { epoch, hash, signature, manifest, shards } = (await response.json()) as SnapshotResponse;
     if (epoch === 0) return without("control has no configuration yet");
     if (![[hash, manifest] as const, ...Object.entries(shards)].every(([name, blob]) => hashOf(blob) === name))
       return without("its bytes do not have its hash");
-    return { epoch, hash, manifest, shards };
+    return { epoch, hash, ...(signature !== undefined && { signature }), manifest, shards };
   } catch (error) {
     return without(`control at ${url.origin} could not be asked: ${String(error)}`);
   }

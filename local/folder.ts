@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join, relative } from "node:path";
+import type { JWK } from "jose";
+import { newSnapshotKey, snapshotKeyFrom } from "../cli/snapshot-keys.ts";
 
 export class AlreadyRunning extends Error {}
 
@@ -12,8 +14,8 @@ export function shown(path: string): string {
   return short === "" || short.startsWith("..") ? path : short;
 }
 
-/** 32 random bytes in base64url, made when the file is not there. Only its owner can read it afterwards, whatever was before. */
-export async function secretIn(path: string): Promise<string> {
+/** A secret in a file that only its owner can read; made when the file is not there, as 32 random bytes in base64url if nothing else is said. */
+export async function secretIn(path: string, make: () => Promise<string> = randomSecret): Promise<string> {
   const known = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
@@ -22,10 +24,16 @@ export async function secretIn(path: string): Promise<string> {
     await chmod(path, 0o600);
     return known.trim();
   }
-  const secret = randomBytes(32).toString("base64url");
+  const secret = await make();
   await writeFile(path, `${secret}\n`, { mode: 0o600 });
   return secret;
 }
+
+/** The private key by which the mesh of this folder signs its snapshots; kept like a secret, and made like one. */
+export const snapshotKeyIn = async (path: string): Promise<JWK> =>
+  snapshotKeyFrom(await secretIn(path, async () => JSON.stringify(await newSnapshotKey())));
+
+const randomSecret = async (): Promise<string> => randomBytes(32).toString("base64url");
 
 /**
  * Makes the folder if need be, closes it to others, and holds it until what comes back is called: two runtimes on the same state would lock

@@ -1,12 +1,15 @@
 /** The folder `.selvedge`: what `npm start` keeps from run to run, and by which the CLI finds the local mesh. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { holdFolder, secretIn } from "./folder.ts";
+import type { JWK } from "jose";
+import { holdFolder, secretIn, snapshotKeyIn } from "./folder.ts";
 import type { Ports } from "./ports.ts";
 
 export type Installation = {
   readonly dir: string;
   readonly token: string;
+  /** The private JWK by which control signs snapshots. */
+  readonly snapshotKey: JWK;
   /** Lets the next `npm start` have the folder. */
   readonly release: () => void;
 };
@@ -18,7 +21,8 @@ export type Installation = {
 export async function openInstallation(dir: string, { fresh }: { readonly fresh: boolean }): Promise<Installation> {
   const release = await holdFolder(dir, "npm start");
   if (fresh) await rm(join(dir, "state"), { recursive: true, force: true });
-  return { dir, token: await secretIn(join(dir, "token")), release };
+  const token = await secretIn(join(dir, "token"));
+  return { dir, token, snapshotKey: await snapshotKeyIn(join(dir, "snapshot-key")), release };
 }
 
 /**

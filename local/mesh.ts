@@ -57,6 +57,8 @@ export type MeshOptions = {
     readonly token: string;
     /** `namespace/name` of Secrets that count as held. None by default. */
     readonly certificates?: readonly string[];
+    /** The private JWK by which it signs snapshots. Default: it does not. */
+    readonly snapshotKey?: string;
   };
   readonly edges?: readonly EdgeOptions[];
   readonly neighbours?: readonly NeighbourOptions[];
@@ -71,6 +73,8 @@ export type MeshOptions = {
   readonly trustedProxies?: number;
   /** The secret that the edges share. Default: none. */
   readonly meshKey?: string;
+  /** The JWK Set of those whose snapshots edges take. Default: anyone's. */
+  readonly snapshotKeys?: string;
   /** How often edges look for a newer snapshot. Default 500 ms. */
   readonly lookEveryMs?: number;
   /** How old telemetry may become before edges send it. Default 1 s. */
@@ -224,6 +228,7 @@ export async function workersOf({
   clientAddress = "127.0.0.1",
   trustedProxies = 0,
   meshKey,
+  snapshotKeys = "",
   lookEveryMs = 500,
   reportEveryMs = 1000,
   otlp,
@@ -248,6 +253,7 @@ export async function workersOf({
           ...(await code("control")),
           bindings: {
             CONTROL_TOKEN: control.token,
+            ...(control.snapshotKey !== undefined && { SNAPSHOT_KEY: control.snapshotKey }),
             TRUST_DOMAIN: meshDomain,
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
@@ -282,6 +288,7 @@ export async function workersOf({
         ZONE: edge.zone ?? "",
         CALLER: edge.caller ?? "",
         ...(meshKey !== undefined && { MESH_KEY: meshKey }),
+        SNAPSHOT_KEYS: snapshotKeys,
         TRUSTED_PROXIES: String(trustedProxies),
         MAX_IN_FLIGHT: String(edge.maxInFlight ?? 2000),
         CLIENT_CERTIFICATES: "",

@@ -7,8 +7,9 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { ApiProblem, ApiTokensResponse, PublishResponse, SecretResponse } from "../mesh/api.ts";
+import { publicKeys } from "../cli/snapshot-keys.ts";
 import { bundleFile } from "./bundle.ts";
-import { holdFolder, secretIn } from "./folder.ts";
+import { holdFolder, secretIn, snapshotKeyIn } from "./folder.ts";
 import { type MeshOptions, PortInUse, workersOf } from "./mesh.ts";
 import { refusal } from "./ports.ts";
 import { startWorkerd, type Workerd } from "./workerd.ts";
@@ -47,7 +48,7 @@ const OPERATOR = "operator";
 const TICK_MS = 60_000;
 /** A predecessor that was killed holds its ports until its workerd has noticed. */
 const PORT_FREE_WITHIN_MS = 1000;
-const SECRETS = ["CONTROL_TOKEN", "MESH_KEY"];
+const SECRETS = ["CONTROL_TOKEN", "MESH_KEY", "SNAPSHOT_KEY"];
 
 /** Throws `AlreadyRunning` when another node has the folder, `PortInUse` when an address is taken. */
 export async function startNode(options: NodeOptions): Promise<Node> {
@@ -57,15 +58,17 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     // Good for this run, and known to nobody else: operators have tokens of their own, of which control keeps digests.
     const token = randomBytes(32).toString("base64url");
     const { edge, control, listener, dir, newToken, ...shared } = options;
+    const snapshotKey = await snapshotKeyIn(join(dir, "snapshot-key"));
     const workerd = await bootOnWorkerd({
       ...shared,
       dir,
-      control: { ...control, token },
+      control: { ...control, token, snapshotKey: JSON.stringify(snapshotKey) },
       edges: [
         { ...edge, name: "edge", zone: options.zone, listenerPort: listener.port, listenerScheme: listener.scheme },
       ],
       clientAddress: "peer",
       meshKey: await secretIn(join(dir, "mesh-key")),
+      snapshotKeys: JSON.stringify(publicKeys([snapshotKey])),
       lookEveryMs: 1000,
       reportEveryMs: 5000,
     });

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { ApiProblem, ApplyRequest, ChangeResponse } from "../mesh/api.ts";
+import { publicKeys } from "../cli/snapshot-keys.ts";
 import { formatProblem } from "../mesh/problem.ts";
 import { AlreadyRunning, shown } from "./folder.ts";
 import { type Installation, openInstallation, writeLocal } from "./installation.ts";
@@ -48,9 +49,14 @@ async function start(base: number, dir: string, { fresh, traffic }: { fresh: boo
 
   const booting = bootMesh({
     dir,
-    control: { port: ports.control, token: installation.token },
+    control: {
+      port: ports.control,
+      token: installation.token,
+      snapshotKey: JSON.stringify(installation.snapshotKey),
+    },
     edges: [{ name: "edge", port: ports.edge }],
     meshKey: crypto.randomUUID(),
+    snapshotKeys: JSON.stringify(publicKeys([installation.snapshotKey])),
   });
   const services = startServices(ports, (line) => note(`${line}; restart npm start to have it back`));
   ends.push(services.stop);

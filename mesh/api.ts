@@ -154,6 +154,8 @@ export type EdgeReport = {
   readonly hash: string;
   /** Where the snapshot in force came from. Anything but `kv` means that the edge lives on what it kept. */
   readonly source: SnapshotSource;
+  /** Whether it takes signed snapshots alone. Absent from edges of before there were signatures. */
+  readonly verifies?: boolean;
   /** The newest snapshot it refused, and why; absent when none is refused. */
   readonly nack?: { readonly epoch: number; readonly hash: string; readonly reason: string };
   /** The buckets of limits that it has most to do with, if any. */
@@ -161,7 +163,7 @@ export type EdgeReport = {
 };
 
 /** What a check-in answers besides the pointer, where there is something to say. */
-export type CheckInReply = Pointer & {
+export type CheckInReply = SignedPointer & {
   readonly holds?: readonly Hold[];
   /** Names of what operators have reset, with numbers that grow. */
   readonly resets?: readonly Reset[];
@@ -172,8 +174,11 @@ export type SnapshotSource = "kv" | "cache" | "bundle" | "none";
 /** Which snapshot is in force. The KV pointer's value, and what every state object's reply can carry. */
 export type Pointer = { readonly epoch: number; readonly hash: string };
 
+/** With a detached JWS (RFC 7515, appendix F) of epoch and hash, which edges with SNAPSHOT_KEYS insist on. */
+export type SignedPointer = Pointer & { readonly signature?: string };
+
 /** `GET /v1/snapshot`: the snapshot in force as KV has it (published.ts), in base64; shards by their hashes. */
-export type SnapshotResponse = Pointer & {
+export type SnapshotResponse = SignedPointer & {
   readonly manifest: string;
   readonly shards: Readonly<Record<string, string>>;
 };

@@ -37,7 +37,12 @@ const columns = (edges: readonly EdgeStatus[], wide: boolean): readonly Column<R
   // A fleet of which every edge serves everything need not be told so.
   ...(edges.some(({ scope }) => scope) ? [{ header: "SCOPE", cell: ({ scope }: Row) => scope ?? "everything" }] : []),
   { header: "AGE", cell: ({ ageMs }) => age(ageMs) },
-  ...(wide ? [{ header: "HASH", cell: ({ hash }: Row) => hash }] : []),
+  ...(wide
+    ? [
+        { header: "SIGNATURE", cell: ({ verifies }: Row) => (verifies === true ? "verified" : "not checked") },
+        { header: "HASH", cell: ({ hash }: Row) => hash },
+      ]
+    : []),
   // Only when there is something to read: a healthy fleet is one screen wide.
   ...(edges.some(({ nack }) => nack)
     ? [{ header: "REASON", cell: ({ nack }: Row) => (nack ? `epoch ${nack.epoch}: ${nack.reason}` : "") }]

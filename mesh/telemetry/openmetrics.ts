@@ -16,6 +16,8 @@ export type Exposition = {
     readonly epoch: number;
     readonly inFlight: number;
   }[];
+  /** How many isolates refuse a snapshot, by the name of their deployment. Absent where that is not known. */
+  readonly refusing?: Readonly<Record<string, number>>;
   /** The epoch in force. */
   readonly epoch: number;
   readonly accounts: Accounts;
@@ -30,7 +32,7 @@ export const MIRROR_OUTCOMES = ["same", "different", "failed", "uncompared"] as 
 const MOST_HISTOGRAMS = 64;
 
 export function expositionText(
-  { series, edges, epoch, accounts, mirrors, exemplars }: Exposition,
+  { series, edges, refusing, epoch, accounts, mirrors, exemplars }: Exposition,
   format: "openmetrics" | "text",
 ): string {
   const lines: string[] = [];
@@ -90,6 +92,11 @@ export function expositionText(
     "Isolates that reported within a quarter of an hour, by the epoch that they ran.",
   );
   for (const [about, count] of isolates(edges)) lines.push(`selvedge_edge_isolates${about} ${count}`);
+  if (refusing) {
+    family("selvedge_edge_refusing_isolates", "gauge", "Isolates that refuse a snapshot and serve the one before it.");
+    for (const [edge, count] of Object.entries(refusing))
+      lines.push(`selvedge_edge_refusing_isolates${text([["edge", edge]])} ${count}`);
+  }
   family("selvedge_config_epoch", "gauge", "The configuration in force.");
   lines.push(`selvedge_config_epoch ${epoch}`);
   family("selvedge_telemetry_undetailed_requests", "counter", "Requests known by their number alone.");

@@ -167,6 +167,7 @@ describe("edges and check", () => {
     epoch: 1,
     hash: "",
     source: "kv",
+    verifies: true,
     ...over,
   });
   const verdicts = async (over?: Parameters<typeof sendWith>[0]) => {
@@ -174,6 +175,9 @@ describe("edges and check", () => {
     const { checks } = await response.json<CheckResponse>();
     return checks.filter(({ result }) => result !== "success").map((one) => `${one.result}: ${one.description}`);
   };
+
+  /** What is said of a mesh without keys, whatever else is. */
+  const UNSIGNED = "warning: snapshots are signed";
 
   it("lists the edges that reported in beside the epoch in force", async () => {
     const { hash } = await apply(service("cart"));
@@ -186,11 +190,12 @@ describe("edges and check", () => {
   it("is all success when everything is in place", async () => {
     const { hash } = await apply(service("cart"));
     await env.FLEET.getByName("fleet").checkIn(edge({ hash }));
-    expect(await verdicts()).toEqual([]);
+    expect(await verdicts()).toEqual([UNSIGNED]);
   });
 
   it("warns on a mesh where nothing has happened yet", async () => {
     expect(await verdicts()).toEqual([
+      UNSIGNED,
       "warning: the Config object answers",
       "warning: edges have reported in within the last minute",
     ]);
@@ -212,6 +217,7 @@ describe("edges and check", () => {
     await env.SNAPSHOTS.put("pointer", "{}");
     await env.SNAPSHOTS.put(`snapshot/${hash}`, "{}");
     expect(await verdicts()).toEqual([
+      UNSIGNED,
       "error: the pointer in KV names the epoch in force",
       "error: the snapshot in KV has the right hash",
     ]);
@@ -228,6 +234,7 @@ describe("edges and check", () => {
 
   it("still answers when the Config object does not", async () => {
     expect(await verdicts(broken(new Error("gone")))).toEqual([
+      UNSIGNED,
       "error: the Config object answers",
       "error: the pointer in KV names the epoch in force",
       "error: the snapshot in KV has the right hash",

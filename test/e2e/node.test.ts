@@ -112,17 +112,18 @@ test("a second node on the folder, or on its ports, is told what to do", async (
   expect(elsewhere.output()).toContain(`error: port ${edge} is in use; stop what holds it`);
 });
 
-test("its secrets are in no file, but for the key of the mesh, which only its owner can read", async () => {
+test("its secrets are in no file, but for the keys of the mesh, which only their owner can read", async () => {
   const dir = join(home, "node");
-  expect((await stat(join(dir, "mesh-key"))).mode & 0o777).toBe(0o600);
+  for (const file of ["mesh-key", "snapshot-key"]) expect((await stat(join(dir, file))).mode & 0o777).toBe(0o600);
   const key = (await readFile(join(dir, "mesh-key"), "utf8")).trim();
+  const { d } = JSON.parse(await readFile(join(dir, "snapshot-key"), "utf8")) as { readonly d: string };
   const files = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
   const holding = [];
   for (const { parentPath, name } of files) {
     const text = await readFile(join(parentPath, name), "latin1");
-    if (text.includes(token) || text.includes(key)) holding.push(name);
+    if ([token, key, d].some((secret) => text.includes(secret))) holding.push(name);
   }
-  expect(holding).toEqual(["mesh-key"]);
+  expect(holding.toSorted()).toEqual(["mesh-key", "snapshot-key"]);
 });
 
 test("stopped by SIGTERM it lets requests end; a backup made before serves from an empty folder with the same token", async () => {
@@ -137,10 +138,12 @@ test("stopped by SIGTERM it lets requests end; a backup made before serves from 
   expect(await running.ended).toBe(0);
   slowMs = 0;
 
-  const before = await readFile(join(home, "node", "mesh-key"), "utf8");
+  const keys = (dir: string) =>
+    Promise.all(["mesh-key", "snapshot-key"].map((file) => readFile(join(home, dir, file), "utf8")));
+  const before = await keys("node");
   await ready("copy");
   expect((await throughEdge()).status).toBe(200);
   const epoch = (await history())[0]?.epoch ?? 0;
   expect(await apply(-1)).toBe(epoch + 1);
-  expect(await readFile(join(home, "copy", "mesh-key"), "utf8")).toBe(before);
+  expect(await keys("copy")).toEqual(before);
 }, 30_000);

@@ -20,6 +20,7 @@ const vars: Vars = {
   CALLER: "",
   REPORT_EVERY_MS: "1",
   ALLOW_RESERVED: "false",
+  SNAPSHOT_KEYS: "",
   TRUSTED_PROXIES: "0",
   MAX_IN_FLIGHT: "2000",
   CLIENT_CERTIFICATES: "",

@@ -30,6 +30,16 @@ test("the first start makes a folder and a token of 32 bytes that only its owner
   expect([await modeOf(dir), await modeOf(join(dir, "token"))]).toEqual([0o700, 0o600]);
 });
 
+test("the first start makes a key that signs snapshots, which only its owner can read and later starts keep", async () => {
+  const { snapshotKey, release } = await openInstallation(dir, { fresh: false });
+  release();
+  expect(snapshotKey).toMatchObject({ kty: "OKP", crv: "Ed25519", d: expect.any(String), kid: expect.any(String) });
+  expect(await modeOf(join(dir, "snapshot-key"))).toBe(0o600);
+  const again = await openInstallation(dir, { fresh: true });
+  again.release();
+  expect(again.snapshotKey).toEqual(snapshotKey);
+});
+
 test("later starts keep the token, and two installations have two", async () => {
   const token = await open();
   expect(await open()).toBe(token);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { newest, parsePointer } from "../../mesh/pointer.ts";
+import { newest, parsePointer, signedText } from "../../mesh/pointer.ts";
 
 const hash = "0123456789abcdef".repeat(4);
 
@@ -26,6 +26,16 @@ it.each([
   '{"epoch":7,"hash":"../pointer"}',
 ])("does not take %j for a pointer", (text) => {
   expect(parsePointer(text)).toBeUndefined();
+});
+
+it("reads a signature, and signs epoch and hash in one spelling", () => {
+  expect(parsePointer(JSON.stringify({ hash, epoch: 7, signature: "a..b" }))).toEqual({
+    epoch: 7,
+    hash,
+    signature: "a..b",
+  });
+  expect(parsePointer(JSON.stringify({ hash, epoch: 7, signature: 1 }))).toEqual({ epoch: 7, hash });
+  expect(signedText({ hash, epoch: 7 })).toBe(`{"epoch":7,"hash":"${hash}"}`);
 });
 
 it("prefers the later epoch, and what it has on a tie", () => {

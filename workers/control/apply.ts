@@ -11,6 +11,7 @@ import { config, type Env } from "./env.ts";
 import { identityView, isNewest } from "./identity-view.ts";
 import { announce, mend, newestElsewhere, putSnapshot } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
+import { signerOf } from "./signing.ts";
 import { applyRequest, baseOf, bodyOf, deleteRequest, rollbackRequest } from "./request.ts";
 import { keep, meshAt, meshInForce } from "./mesh.ts";
 import { type Compiled, compiled } from "./snapshot.ts";
@@ -68,6 +69,7 @@ async function change(
   propose: (current: readonly Resource[]) => Proposal,
 ): Promise<Response> {
   const wanted = baseOf(request);
+  await signerOf(env);
   let known = env.memory.identity;
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     if (attempt > 0) await scheduler.wait(Math.random() * 10 * Math.min(attempt, 10));

@@ -5,6 +5,7 @@ import { parsePointer } from "../../mesh/pointer.ts";
 import { POINTER_KEY } from "../../mesh/snapshot.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { noQuery, queryOf } from "./request.ts";
+import { signed, signerOf } from "./signing.ts";
 import { publishedAt } from "./snapshot.ts";
 
 /** 128 bits in hexadecimal. */
@@ -20,10 +21,12 @@ export async function check(request: Request, env: Env): Promise<Response> {
   const edges = attempt(() => fleet(env).edges());
   const checks = await Promise.all([
     verify("control", "the token is long enough", async () => token(env.CONTROL_TOKEN ?? "")),
+    verify("control", "snapshots are signed", async () => signing(env)),
     verify("control", "the Config object answers", async () => applied(await head())),
     verify("snapshot", "the pointer in KV names the epoch in force", async () => pointer(env, await head())),
     verify("snapshot", "the snapshot in KV has the right hash", async () => snapshot(env, await head())),
     verify("edges", "edges have reported in within the last minute", async () => reported(await edges())),
+    verify("edges", "every edge takes signed snapshots alone", async () => verifying(await edges())),
     verify("edges", "every edge runs the epoch in force", async () => synced(await edges(), await head())),
     verify("edges", "no edge refuses the epoch in force", async () => accepted(await edges(), await head())),
   ]);
@@ -47,6 +50,22 @@ function token(secret: string): Verdict {
   };
 }
 
+async function signing(env: Env): Promise<Verdict> {
+  if (await signerOf(env)) return FINE;
+  return {
+    result: "warning",
+    error: "control has no SNAPSHOT_KEY: whoever can write to KV can put a configuration in force",
+    hint: 'docs/operating.md, "Signed snapshots"',
+  };
+}
+
+function verifying(edges: readonly EdgeStatus[]): Verdict {
+  const trusting = edges.filter(({ verifies }) => verifies !== true);
+  if (trusting.length === 0) return FINE;
+  const error = [...new Set(trusting.map(({ name }) => name))].map((name) => `${name} has no SNAPSHOT_KEYS`).join("; ");
+  return { result: "warning", error, hint: 'docs/operating.md, "Signed snapshots"' };
+}
+
 const applied = ({ epoch }: Pointer): Verdict =>
   epoch > 0 ? FINE : { result: "warning", error: "nothing has been applied yet", hint: "selvedge apply -f <file>" };
 
@@ -54,8 +73,16 @@ async function pointer(env: Env, head: Pointer): Promise<Verdict> {
   const stored = await env.SNAPSHOTS.get(POINTER_KEY);
   if (head.epoch === 0 && stored === null) return FINE;
   const named = parsePointer(stored);
-  if (named?.epoch === head.epoch && named.hash === head.hash) return FINE;
-  const found = named ? `it names epoch ${named.epoch}` : stored === null ? "it is missing" : "it cannot be read";
+  const { signature } = await signed(env, head);
+  const isHead = named?.epoch === head.epoch && named.hash === head.hash;
+  if (isHead && named.signature === signature) return FINE;
+  const found = isHead
+    ? `its signature is ${signature === undefined ? "by a key that control has not got" : "not control's"}`
+    : named
+      ? `it names epoch ${named.epoch}`
+      : stored === null
+        ? "it is missing"
+        : "it cannot be read";
   return { result: "error", error: `${found}; epoch ${head.epoch} is in force`, hint: MEND };
 }
 

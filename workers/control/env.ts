@@ -30,6 +30,8 @@ export type Bindings = {
   readonly HOST_PRESERVING?: string;
   /** `true` in a local mesh: resources may name loopback and link-local addresses. */
   readonly ALLOW_RESERVED?: string;
+  /** A secret: the private Ed25519 key, as a JWK, by which snapshots are signed. Without it they are not. */
+  readonly SNAPSHOT_KEY?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */
   readonly CONTROL_TOKEN?: string;
 } & OtlpVars;

@@ -5,7 +5,7 @@ import { type Exposition, expositionText } from "../../mesh/telemetry/openmetric
 import { addedUp } from "../../mesh/telemetry/mirror-tally.ts";
 import { query } from "../../mesh/telemetry/query.ts";
 import { addTally, keyOf, type Labels, type Tally } from "../../mesh/telemetry/series.ts";
-import { collectors, config, type Env } from "./env.ts";
+import { collectors, config, type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { metricsQuery, noQuery, queryOf } from "./request.ts";
 
@@ -26,7 +26,8 @@ export async function exposition(request: Request, env: Env): Promise<Response> 
 
 /** Fails as a whole when a collector does not answer: counters without its part would seem to go back. */
 export async function everything(env: Env): Promise<Exposition> {
-  const [{ epoch }, ...parts] = await Promise.all([
+  const [refusing, { epoch }, ...parts] = await Promise.all([
+    refusingEdges(env),
     config(env).head(),
     ...collectors(env).map(async (collector) => {
       const [totals, mirrors] = await Promise.all([collector.totals(), collector.mirrors()]);
@@ -49,7 +50,19 @@ export async function everything(env: Env): Promise<Exposition> {
   }
   const edges = parts.flatMap(({ isolates }) => isolates);
   const exemplars = parts.flatMap((part) => part.exemplars);
-  return { series: [...series.values()], edges, epoch, accounts, mirrors, exemplars };
+  return { series: [...series.values()], edges, epoch, accounts, mirrors, exemplars, ...(refusing && { refusing }) };
+}
+
+/** Those that reported within a minute. Undefined while the fleet object does not answer: a gauge may be missing from a scrape. */
+async function refusingEdges(env: Env): Promise<Record<string, number> | undefined> {
+  try {
+    const counts: Record<string, number> = {};
+    for (const { name, nack } of await fleet(env).edges()) counts[name] = (counts[name] ?? 0) + (nack ? 1 : 0);
+    return counts;
+  } catch (error) {
+    console.error(error);
+    return undefined;
+  }
 }
 
 /** A collector that does not answer is left out, and said to be. */

@@ -11,6 +11,7 @@ import { config, type Env, fleet, identities } from "./env.ts";
 import { identityView } from "./identity-view.ts";
 import { Refusal } from "./refusal.ts";
 import { meshInForce } from "./mesh.ts";
+import { signed } from "./signing.ts";
 import { type Compiled, compiled, publishedAt } from "./snapshot.ts";
 
 /** How often an apply writes the pointer again because another one was quicker. */
@@ -66,7 +67,7 @@ async function shardsOf(env: Env, hash: string): Promise<readonly string[]> {
 export async function announce(env: Env, committed: Pointer): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   try {
-    await fleet(env).announce(committed);
+    await fleet(env).announce(await signed(env, committed));
   } catch (error) {
     console.error(error);
     problems.push(warning("the fleet object did not answer: edges learn of this epoch from KV, within about a minute"));
@@ -101,7 +102,10 @@ async function newestOfFleet(env: Env): Promise<number> {
 async function newestInKv(env: Env): Promise<number> {
   try {
     const { keys } = await env.SNAPSHOTS.list({ prefix: POINTER_KEY, limit: 1 });
-    return keys.length === 0 ? 0 : (parsePointer(await env.SNAPSHOTS.get(POINTER_KEY))?.epoch ?? 0);
+    const pointer = keys.length === 0 ? undefined : parsePointer(await env.SNAPSHOTS.get(POINTER_KEY));
+    if (!pointer) return 0;
+    // Anyone's number would let whoever writes to KV use up the epochs.
+    return env.SNAPSHOT_KEY && (await signed(env, pointer)).signature !== pointer.signature ? 0 : pointer.epoch;
   } catch (error) {
     console.error(error);
     return 0;
@@ -126,11 +130,12 @@ export async function publish(env: Env): Promise<PublishResponse> {
     mended.push("snapshot");
   }
   const pointer = parsePointer(await env.SNAPSHOTS.get(POINTER_KEY));
-  if (pointer?.epoch !== inForce.epoch || pointer.hash !== inForce.hash) {
+  const wanted = await signed(env, inForce);
+  if (pointer?.epoch !== wanted.epoch || pointer.hash !== wanted.hash || pointer.signature !== wanted.signature) {
     await movePointer(env, inForce);
     mended.push("pointer");
   }
-  await fleet(env).announce(inForce);
+  await fleet(env).announce(wanted);
   return { ...inForce, mended };
 }
 
@@ -242,8 +247,8 @@ async function recommit(env: Env, { epoch, hash }: Pointer, message: string, abo
 /** Two applies may write in the wrong order; whoever wrote what is no longer the newest epoch writes again. */
 async function movePointer(env: Env, to: Pointer): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { epoch, hash } = to;
-    await env.SNAPSHOTS.put(POINTER_KEY, JSON.stringify({ epoch, hash } satisfies Pointer));
+    const { epoch } = to;
+    await env.SNAPSHOTS.put(POINTER_KEY, JSON.stringify(await signed(env, to)));
     to = await config(env).head();
     if (to.epoch === epoch) return;
   }

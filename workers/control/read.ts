@@ -4,6 +4,7 @@ import type { Published } from "../../mesh/published.ts";
 import { config, type Env, fleet } from "./env.ts";
 import { recompiled } from "./publish.ts";
 import { Refusal } from "./refusal.ts";
+import { signed } from "./signing.ts";
 import { historyQuery, noQuery, queryOf, resourcesQuery } from "./request.ts";
 import { meshInForce } from "./mesh.ts";
 import { publishedAt } from "./snapshot.ts";
@@ -41,7 +42,7 @@ export async function snapshot(request: Request, env: Env): Promise<Response> {
   if (head.epoch === 0) throw new Refusal("not-found", { detail: "Nothing has been applied yet." });
   const { manifest, shards } = await publishedOf(env, head);
   return Response.json({
-    ...head,
+    ...(await signed(env, head)),
     manifest: base64(manifest),
     shards: Object.fromEntries([...shards].map(([hash, bytes]) => [hash, base64(bytes)])),
   } satisfies SnapshotResponse);

@@ -32,6 +32,8 @@ export type Vars = {
   readonly HOST_PRESERVING: string;
   /** `true` in a local mesh, whose services are on the machine itself: loopback and link-local addresses are contacted. */
   readonly ALLOW_RESERVED: string;
+  /** JSON: a JWK Set of the public keys by which snapshots are signed; empty takes unsigned ones too. */
+  readonly SNAPSHOT_KEYS: string;
   /** A secret, the same for all edges of the mesh. Absent where none was set. */
   readonly MESH_KEY?: string;
 } & OtlpVars;

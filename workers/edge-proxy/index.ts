@@ -100,7 +100,7 @@ async function serve(
   const { ingress, reportEveryMs } = deployed;
   const waiting = refresh(mine, deployed, env, request, context);
   if (waiting) await waiting;
-  if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine);
+  if (url.pathname.startsWith(RESERVED)) return reserved(url.pathname, mine, env);
   const { active } = mine;
   if (!active) return deny({ cause: "no-snapshot" }, { epoch: 0, hash: "" });
   const touched = outside(mine, deployed, env, request, context);
@@ -186,6 +186,7 @@ function stores({ grain }: Deployment, env: Env, request: Request): Stores {
     gateway: env.GATEWAY,
     grain,
     scope: grain.kind === "everything" ? "" : env.SCOPE,
+    snapshotKeys: env.SNAPSHOT_KEYS,
     colo: coloOf(request),
   };
 }
@@ -236,7 +237,7 @@ const bindingOf = (env: Env, name: string): Fetcher | undefined =>
   (env as unknown as Readonly<Record<string, Fetcher | undefined>>)[name];
 
 /** For load balancers, clients and people: what this isolate runs. Nothing that a stranger may not know. */
-function reserved(path: string, { active }: Isolate): Response {
+function reserved(path: string, { active }: Isolate, { SNAPSHOT_KEYS }: Env): Response {
   if (path === `${RESERVED}client` && active) return forClients(active);
   if (path !== `${RESERVED}health`)
     return deny({ cause: active ? "no-route" : "no-snapshot" }, active?.pointer ?? { epoch: 0, hash: "" });
@@ -245,6 +246,7 @@ function reserved(path: string, { active }: Isolate): Response {
     status: active ? "ok" : "no-snapshot",
     epoch: active?.pointer.epoch ?? 0,
     source: active?.source ?? "none",
+    verifies: Boolean(SNAPSHOT_KEYS),
   };
   return Response.json(body, { status, headers: { "cache-control": "no-store" } });
 }

@@ -1,10 +1,10 @@
 /**
  * The snapshot in force, and how a newer one replaces it. Loading happens beside requests, never in them, but for an isolate
- * that has none yet or has slept. Order of trust: KV by the newest pointer, what the Cache API kept, what the deploy
- * brought along. Each is used only if its bytes have the hash that the pointer names; one that does not load is
- * refused and reported, and the one in force stays. What requests are served from becomes resident before the swap.
+ * that has none yet or has slept. The newest of what the fleet object and KV name, the Cache API kept and the deploy brought along,
+ * in this order where they are the same. Each is used only if its bytes have the hash that the pointer names, and control has signed
+ * the pointer where the edge has keys to tell; one that does not load is refused and reported, and the one in force stays. What requests are served from becomes resident before the swap.
  */
-import type { Pointer, SnapshotSource } from "../../mesh/api.ts";
+import type { Pointer, SignedPointer, SnapshotSource } from "../../mesh/api.ts";
 import { busiest, isMeant } from "../../mesh/limits.ts";
 import { readManifest } from "../../mesh/manifest.ts";
 import { matcher } from "../../mesh/match.ts";
@@ -12,6 +12,7 @@ import { forgetWaits } from "../../mesh/policies/rate-limit.ts";
 import type { Active, Isolate } from "./isolate.ts";
 import { proxy } from "./proxy.ts";
 import { warm } from "./shards.ts";
+import { verifyPointer } from "./signature.ts";
 import { broughtAlong, keep, kvManifest, kvPointer, lastGood, sha256, STORE_MS, type Stores } from "./stores.ts";
 import { within } from "./within.ts";
 
@@ -26,13 +27,29 @@ export async function look(isolate: Isolate, stores: Stores): Promise<void> {
   if (isolate.active !== before || isolate.refused?.hash === pointer.hash) await checkIn(isolate, stores);
 }
 
-/** An isolate's first snapshot: the newest of what KV and the cache have, or else what the deploy brought along. */
+/** The fleet object may be away: a first request waits no longer for it than one after an idle time, in milliseconds. */
+const HEAR_MS = 250;
+
+/**
+ * An isolate's first snapshot. The fleet object is asked as well: KV may be behind, or have been made to name an old one, which is signed
+ * like any other.
+ */
 export async function coldStart(isolate: Isolate, stores: Stores): Promise<void> {
-  const [pointer, kept] = await Promise.all([kvPointer(stores), lastGood(stores)]);
-  if (pointer && pointer.epoch >= (kept?.epoch ?? 0) && (await load(isolate, stores, pointer))) return;
-  if (kept && (await activate(isolate, stores, kept, kept.manifest, "cache"))) return;
+  const [heard, named, kept] = await Promise.all([
+    within(checkIn(isolate, stores), HEAR_MS).catch(() => undefined),
+    kvPointer(stores),
+    lastGood(stores),
+  ]);
   const bundled = broughtAlong();
-  if (bundled) await activate(isolate, stores, bundled, bundled.manifest, "bundle");
+  const found = [
+    ...[heard, named].map((pointer) => ({
+      epoch: pointer?.epoch,
+      start: () => pointer && load(isolate, stores, pointer),
+    })),
+    { epoch: kept?.epoch, start: () => kept && activate(isolate, stores, kept, kept.manifest, "cache") },
+    { epoch: bundled?.epoch, start: () => bundled && activate(isolate, stores, bundled, bundled.bytes(), "bundle") },
+  ];
+  for (const { start } of found.toSorted((a, b) => (b.epoch ?? 0) - (a.epoch ?? 0))) if (await start()) return;
 }
 
 /** One that was refused is tried again at each look: what was wrong may have been KV's copy, which control mends. */
@@ -43,7 +60,7 @@ function isWorthLoading({ active }: Isolate, { epoch, hash }: Pointer): boolean 
   return active.source !== "kv" && epoch === active.pointer.epoch;
 }
 
-async function load(isolate: Isolate, stores: Stores, pointer: Pointer): Promise<boolean> {
+async function load(isolate: Isolate, stores: Stores, pointer: SignedPointer): Promise<boolean> {
   const manifest = await kvManifest(stores, pointer.hash);
   // Not there yet is not wrong: KV shows a new key late in some places. The next look tries again.
   if (!manifest || !(await activate(isolate, stores, pointer, manifest, "kv"))) return false;
@@ -55,11 +72,13 @@ async function load(isolate: Isolate, stores: Stores, pointer: Pointer): Promise
 async function activate(
   isolate: Isolate,
   stores: Stores,
-  { epoch, hash }: Pointer,
+  named: SignedPointer,
   manifest: Uint8Array,
   source: SnapshotSource,
 ): Promise<boolean> {
+  const { epoch, hash } = named;
   try {
+    await verifyPointer(stores.snapshotKeys, named);
     if ((await sha256(manifest)) !== hash) throw new Error("its bytes do not have its hash");
     const pointer = { epoch, hash };
     const routes = matcher(readManifest(manifest), stores.gateway, stores.grain);
@@ -80,13 +99,14 @@ async function activate(
 
 async function checkIn(
   { id, active, refused, memory }: Isolate,
-  { fleet, name, colo, scope }: Stores,
-): Promise<Pointer | undefined> {
+  { fleet, name, colo, scope, snapshotKeys }: Stores,
+): Promise<SignedPointer | undefined> {
   try {
     const pointer = active?.pointer ?? { epoch: 0, hash: "" };
     const source: SnapshotSource = active?.source ?? "none";
     const limits = busiest(memory.holders, Date.now());
     const about = {
+      verifies: Boolean(snapshotKeys),
       ...(scope !== "" && { scope }),
       ...(refused && { nack: refused }),
       ...(limits.length > 0 && { limits }),
@@ -98,12 +118,13 @@ async function checkIn(
       memory.resetAt = Math.max(memory.resetAt, at);
     }
     memory.forced = new Map((reply.holds ?? []).map(({ circuit, to, forMs }) => [circuit, { to, until: now + forMs }]));
-    return reply.epoch > 0 ? { epoch: reply.epoch, hash: reply.hash } : undefined;
+    const { epoch, hash, signature } = reply;
+    return epoch > 0 ? { epoch, hash, ...(signature !== undefined && { signature }) } : undefined;
   } catch {
     // The fleet object is a short cut; KV's pointer says the same, later.
     return undefined;
   }
 }
 
-const latest = (a: Pointer | undefined, b: Pointer | undefined): Pointer | undefined =>
+const latest = (a: SignedPointer | undefined, b: SignedPointer | undefined): SignedPointer | undefined =>
   a && b ? (a.epoch >= b.epoch ? a : b) : (a ?? b);

@@ -1,5 +1,5 @@
 /** Where an edge finds snapshots: KV, what the Cache API kept of it, and what the deploy brought along. Nothing here is believed yet. */
-import type { CheckInReply, EdgeReport, Pointer } from "../../mesh/api.ts";
+import type { CheckInReply, EdgeReport, SignedPointer } from "../../mesh/api.ts";
 import type { Grain } from "../../mesh/grain.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
@@ -20,6 +20,8 @@ export type Stores = {
   /** What it serves, and as its var SCOPE says it; empty for everything. */
   readonly grain: Grain;
   readonly scope: string;
+  /** A JWK Set as text: who may say which snapshot is in force. Empty for anyone. */
+  readonly snapshotKeys: string;
 };
 
 /** KV's shortest; the fleet object's replies carry news sooner. */
@@ -34,11 +36,12 @@ export const STORE_MS = 2000;
 const CACHED = "https://last-good.selvedge.internal/";
 const EPOCH = "selvedge-epoch";
 const HASH = "selvedge-hash";
+const SIGNATURE = "selvedge-signature";
 const FOR_EVER = { "cache-control": "max-age=31536000" };
 
-export type Kept = Pointer & { readonly manifest: Uint8Array };
+export type Kept = SignedPointer & { readonly manifest: Uint8Array };
 
-export async function kvPointer({ kv }: Stores): Promise<Pointer | undefined> {
+export async function kvPointer({ kv }: Stores): Promise<SignedPointer | undefined> {
   try {
     return parsePointer(await within(kv.get(POINTER_KEY, { type: "text", cacheTtl: POINTER_TTL_S }), STORE_MS));
   } catch {
@@ -66,8 +69,15 @@ export async function lastGood(stores: Stores): Promise<Kept | undefined> {
   const kept = await cached(stores, "snapshot");
   if (!kept) return undefined;
   const { headers, bytes } = kept;
-  return { epoch: Number(headers.get(EPOCH)), hash: headers.get(HASH) ?? "", manifest: bytes };
+  return {
+    epoch: Number(headers.get(EPOCH)),
+    hash: headers.get(HASH) ?? "",
+    manifest: bytes,
+    ...signatureIn(headers.get(SIGNATURE)),
+  };
 }
+
+const signatureIn = (signature: string | null | undefined) => (signature ? { signature } : {});
 
 export const cachedShard = async (stores: Stores, hash: string): Promise<Uint8Array | undefined> =>
   (await cached(stores, `shard/${hash}`))?.bytes;
@@ -82,8 +92,12 @@ async function cached({ cache }: Stores, name: string) {
   }
 }
 
-export const keep = (stores: Stores, { epoch, hash }: Pointer, manifest: Uint8Array): Promise<void> =>
-  put(stores, "snapshot", manifest, { [EPOCH]: String(epoch), [HASH]: hash });
+export const keep = (stores: Stores, { epoch, hash, signature }: SignedPointer, manifest: Uint8Array): Promise<void> =>
+  put(stores, "snapshot", manifest, {
+    [EPOCH]: String(epoch),
+    [HASH]: hash,
+    ...(signature !== undefined && { [SIGNATURE]: signature }),
+  });
 
 export const keepShard = (stores: Stores, hash: string, bytes: Uint8Array): Promise<void> =>
   put(stores, `shard/${hash}`, bytes, {});
@@ -105,11 +119,13 @@ async function put(
 }
 
 /** `npm run deploy` writes the file; epoch 0 is none. */
-const BUNDLED: Pointer & { readonly manifest: string; readonly shards: Readonly<Record<string, string>> } = bundled;
+const BUNDLED: SignedPointer & { readonly manifest: string; readonly shards: Readonly<Record<string, string>> } =
+  bundled;
 
-export function broughtAlong(): Kept | undefined {
-  const { epoch, hash, manifest } = BUNDLED;
-  return epoch > 0 ? { epoch, hash, manifest: fromBase64(manifest) } : undefined;
+/** Decoded only when it is needed. */
+export function broughtAlong(): (SignedPointer & { readonly bytes: () => Uint8Array }) | undefined {
+  const { epoch, hash, signature, manifest } = BUNDLED;
+  return epoch > 0 ? { epoch, hash, bytes: () => fromBase64(manifest), ...signatureIn(signature) } : undefined;
 }
 
 export function bundledShard(hash: string): Uint8Array | undefined {
