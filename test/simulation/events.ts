@@ -5,8 +5,8 @@ export class Timeline {
   /** Milliseconds. */
   now = 0;
 
-  at(time: number, run: () => void): void {
-    const event = { time: Math.max(time, this.now), order: this.#made++, run };
+  at(time: number, run: () => void): Event {
+    const event: Event = { time: Math.max(time, this.now), order: this.#made++, run };
     const heap = this.#heap;
     let index = heap.push(event) - 1;
     while (index > 0) {
@@ -16,20 +16,25 @@ export class Timeline {
       index = parent;
     }
     heap[index] = event;
+    return event;
   }
 
-  after(ms: number, run: () => void): void {
-    this.at(this.now + ms, run);
+  after(ms: number, run: () => void): Event {
+    return this.at(this.now + ms, run);
   }
 
   runUntil(end: number): void {
     while (this.step(end));
   }
 
-  /** The next event, if it is one of those up to `end`; otherwise it is `end` now. */
+  /** The next event that is still wanted, if it is one of those up to `end`; otherwise it is `end` now. */
   step(end: number): boolean {
-    const next = this.#heap[0];
-    if (!next || next.time > end) {
+    let next = this.#heap[0];
+    while (next && !next.run) {
+      this.#removeFirst();
+      next = this.#heap[0];
+    }
+    if (!next?.run || next.time > end) {
       this.now = end;
       return false;
     }
@@ -54,7 +59,12 @@ export class Timeline {
   }
 }
 
-type Event = { readonly time: number; readonly order: number; readonly run: () => void };
+export type Event = {
+  readonly time: number;
+  readonly order: number;
+  /** Undefined: it will not happen. */
+  run: (() => void) | undefined;
+};
 
 const isBefore = (a: Event, b: Event): boolean => a.time < b.time || (a.time === b.time && a.order < b.order);
 

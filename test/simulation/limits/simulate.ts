@@ -256,10 +256,11 @@ export function simulate(scenario: Scenario): Outcome {
         asking.waiting++;
         if (!isAsking(asking, clock())) message();
         const poll = (): void => {
-          if (isAsking(asking, clock()) && time.now - since < WAIT_MS) time.after(10, poll);
+          if (isAsking(asking, clock()) && time.now - since < WAIT_MS) void time.after(10, poll);
           else decide(since);
         };
-        return time.after(10, poll);
+        time.after(10, poll);
+        return;
       }
       if (isDue(holder, clock())) message();
     };

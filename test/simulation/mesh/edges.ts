@@ -50,13 +50,13 @@ export class Edges {
     const end = (answer: Answered | undefined): void => {
       if (over) return;
       over = true;
+      patience.run = undefined;
       isolate.under.delete(lost);
       answered(answer);
     };
     const lost = (): void => end(undefined);
     isolate.under.add(lost);
-    world.time.after(patienceMs, () => {
-      if (over) return;
+    const patience = world.time.after(patienceMs, () => {
       task.alive = false;
       end(undefined);
     });

@@ -1,4 +1,5 @@
 /** The state objects, with the classes that production runs, and the way to them. */
+import { copyOf } from "./copy.ts";
 import { type Disk, emptyDisk, storageOn } from "./storage.ts";
 import type { Weather } from "./weather.ts";
 import type { Process, World } from "./world.ts";
@@ -17,7 +18,6 @@ export type ObjectClass = new (ctx: never, env: never) => object;
 export type Heard = {
   readonly object: string;
   readonly method: string;
-  readonly args: readonly unknown[];
   readonly reply: unknown;
 };
 
@@ -101,15 +101,15 @@ export class Objects {
     const weather = this.#weather;
     const chance = (part: number): boolean => part > 0 && world.random("network")() < part;
     const way = (): number => world.between("network", 1, 8) + weather.slowMs * world.random("network")();
-    const sent = structuredClone(args);
+    const sent = copyOf(args);
     this.messages++;
     return new Promise((resolve, reject) => {
       const lost = (ms: number): void => world.arrive(from, ms, () => reject(new Error("Network connection lost.")));
       const reply = (value: unknown): void => {
         if (weather.objects === "unreachable" || chance(weather.loss)) return lost(200);
-        const told = structuredClone(value);
+        const told = copyOf(value);
         world.arrive(from, way(), () => {
-          this.onReply({ object: name, method, args: sent, reply: told });
+          this.onReply({ object: name, method, reply: told });
           resolve(told);
         });
       };
@@ -129,7 +129,7 @@ export class Objects {
           this.#deliver(
             name,
             method,
-            sent,
+            copyOf(args),
             () => {},
             () => {},
           ),
@@ -160,10 +160,7 @@ export class Objects {
     const task = { process, alive: true };
     this.#world.run(task, () => {
       // As a promise even if the method is none, and even if it throws at once.
-      void (async () => (object as Readonly<Record<string, Method>>)[method]!(...structuredClone(args)))().then(
-        reply,
-        fail,
-      );
+      void (async () => (object as Readonly<Record<string, Method>>)[method]!(...args))().then(reply, fail);
     });
   }
 

@@ -15,28 +15,17 @@ export function installGlobals(world: () => World, { fetch, cache }: Globals): v
     setTimeout: globalThis.setTimeout,
     clearTimeout: globalThis.clearTimeout,
   };
-  const timers = new Map<number, () => void>();
-  let made = 0;
-  const setTimer = (code: () => void, ms = 0): number => {
-    const id = ++made;
-    const cancel = world().timer(ms, () => {
-      timers.delete(id);
-      code();
-    });
-    timers.set(id, cancel);
-    return id;
-  };
   const inside = (): boolean => world().task !== undefined;
   Date.now = () => world().task?.process.wall ?? node.now();
   Math.random = () => (world().task?.process.random ?? node.random)();
   Object.assign(globalThis, {
-    setTimeout: (code: () => void, ms?: number) => (inside() ? setTimer(code, ms) : node.setTimeout(code, ms)),
+    setTimeout: (code: () => void, ms?: number) =>
+      inside() ? world().timer(ms ?? 0, code) : node.setTimeout(code, ms),
     clearTimeout: (timer: unknown) => {
-      if (typeof timer !== "number") return node.clearTimeout(timer as NodeJS.Timeout);
-      timers.get(timer)?.();
-      timers.delete(timer);
+      if (typeof timer === "number") world().cancel(timer);
+      else node.clearTimeout(timer as NodeJS.Timeout);
     },
-    scheduler: { wait: (ms: number) => new Promise<void>((resolve) => setTimer(resolve, ms)) },
+    scheduler: { wait: (ms: number) => new Promise<void>((resolve) => void world().timer(ms, resolve)) },
     IdentityTransformStream: TransformStream,
     fetch,
     caches: {
@@ -45,6 +34,7 @@ export function installGlobals(world: () => World, { fetch, cache }: Globals): v
       },
     },
   });
+  AbortSignal.any = eitherOf;
   // Those of Node answer from other threads, whenever that may be.
   const { subtle } = crypto;
   Object.defineProperty(crypto, "subtle", { value: Object.assign(Object.create(subtle) as SubtleCrypto, quickSubtle) });
@@ -61,6 +51,16 @@ export function installGlobals(world: () => World, { fetch, cache }: Globals): v
         else write(...said);
       }
     )(console[level]);
+}
+
+/** Node's own is kept for as long as somebody listens and nothing has come: for ever, where a world has ended. */
+function eitherOf(signals: Iterable<AbortSignal>): AbortSignal {
+  const either = new AbortController();
+  for (const signal of signals) {
+    if (signal.aborted) either.abort(signal.reason);
+    else signal.addEventListener("abort", () => either.abort(signal.reason), { once: true });
+  }
+  return either.signal;
 }
 
 function uuid(random: () => number): string {

@@ -50,15 +50,18 @@ type Focus = {
   readonly illnesses: readonly Illness[];
   readonly objects: readonly string[];
   readonly own?: readonly ((between: Between) => Fault)[];
+  /** Which part of a storm's usual time it needs, where leases need not lapse in it. */
+  readonly storm?: number;
 };
 type Between = (least: number, most: number) => number;
 
 const FOCUSES: readonly Focus[] = [
   {
-    load: { catalog: [10, 20] },
+    load: { catalog: [8, 16] },
     ill: ["catalog"],
     illnesses: ["dead", "failing", "hanging", "flapping", "slow", "unsteady", "unsteady", "hanging"],
     objects: ["BREAKER"],
+    storm: 0.75,
     own: [
       (between) => ({ kind: "at probes", does: "kill the edge", count: Math.ceil(between(0, 4)) }),
       (between) => ({ kind: "at probes", does: "reset the object", count: Math.ceil(between(0, 4)) }),
@@ -80,13 +83,21 @@ const FOCUSES: readonly Focus[] = [
     ill: ["pay", "plain"],
     illnesses: ["lossy", "hanging", "dead", "slow", "failing"],
     objects: ["IDEMPOTENCY"],
+    storm: 0.75,
   },
-  { load: { permits: [8, 20] }, ill: ["permits"], illnesses: ["slow", "hanging"], objects: ["CONCURRENCY"] },
+  {
+    load: { permits: [8, 20] },
+    ill: ["permits"],
+    illnesses: ["slow", "hanging"],
+    objects: ["CONCURRENCY"],
+    storm: 0.75,
+  },
   {
     load: { front: [2, 5], leaf: [1, 3] },
     ill: ["leaf", "front"],
     illnesses: ["dead", "failing", "lossy", "slow"],
     objects: [],
+    storm: 0.75,
   },
   {
     load: {
@@ -105,15 +116,17 @@ const FOCUSES: readonly Focus[] = [
       (between) => ({ kind: "kv lag", lagMs: between(1000, 90_000), ms: between(5000, 10_000) }),
     ],
     objects: ["CONFIG", "FLEET", "COLLECTOR", "BREAKER", "RATE_LIMIT", "CONCURRENCY", "IDEMPOTENCY"],
+    storm: 0.75,
   },
 ];
 
 /** Each seed has an emphasis of its own: a run in which everything breaks shows less than one in which a little does. */
-export function scenarioOf(seed: number, stormMs: number): Scenario {
+export function scenarioOf(seed: number, usualMs: number): Scenario {
   const random = seeded(seed ^ 0x5ce9a210);
   const between: Between = (least, most) => least + random() * (most - least);
   const among = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
   const focus = FOCUSES[seed % FOCUSES.length]!;
+  const stormMs = usualMs * (focus.storm ?? 1);
   const load = {} as Record<Service, number>;
   for (const service of Object.keys(SERVICES) as Service[])
     load[service] = between(...(focus.load[service] ?? ([0.05, 0.3] as const)));

@@ -66,8 +66,8 @@ const VARS = {
 };
 /** How control's cron comes round. */
 const CRON_MS = 60_000;
-/** After the last fault, a newer configuration is at every edge with traffic within so long. */
-const CONVERGED_MS = 30_000;
+/** After the last fault, all is well within so long: a probe whose isolate was killed keeps its permit for 31 s. */
+const WELL_MS = 35_000;
 const SPELLINGS = [
   "/catalog/%61dmin",
   "/catalog//admin",
@@ -240,16 +240,14 @@ class Simulation {
   #traffic(service: Service, until: number): void {
     const { world } = this;
     const random = world.random(`traffic ${service}`);
+    const load = this.#scenario.load[service];
     const next = (): void => {
-      const calm = world.now > this.#calmAt && !this.#isCalm();
-      world.time.after(
-        (exponential(random) * 1000) / (this.#scenario.load[service] * (calm ? 0.1 : this.#isCalm() ? 0.3 : 1)),
-        () => {
-          if (world.now > until) return;
-          this.#ask(service, random);
-          next();
-        },
-      );
+      const perSecond = world.now <= this.#calmAt ? load : Math.min(load * (this.#isCalm() ? 0.3 : 0.1), 2);
+      world.time.after((exponential(random) * 1000) / perSecond, () => {
+        if (world.now > until) return;
+        this.#ask(service, random);
+        next();
+      });
     };
     next();
   }
@@ -258,11 +256,9 @@ class Simulation {
     const { world } = this;
     const id = `${service}-${++this.#requests}`;
     const method = service === "pay" || service === "plain" ? "POST" : "GET";
-    // Some requests are repeated by their callers, with the key that they had.
-    const key =
-      service === "pay"
-        ? `"${Math.floor(random() * 3) === 0 ? `k${Math.floor(this.#requests / 60)}` : id}"`
-        : undefined;
+    // Some requests are repeated by their callers, with the key that they had; what failed in the storm stays failed.
+    const repeated = `${this.#isCalm() ? "calm" : "k"}${Math.floor(this.#requests / 60)}`;
+    const key = service === "pay" ? `"${Math.floor(random() * 3) === 0 ? repeated : id}"` : undefined;
     const hostile = service === "catalog" && random() < 0.2;
     const path = hostile && random() < 0.5 ? SPELLINGS[Math.floor(random() * SPELLINGS.length)]! : `/${service}/x`;
     const patient = this.#scenario.patienceMs >= 10_000;
@@ -311,7 +307,7 @@ class Simulation {
     const { world } = this;
     const weather = this.#weather;
     world.say(`FAULT ${JSON.stringify(fault)}`);
-    const forNow = (ms: number, end: () => void): void => world.time.after(ms, end);
+    const forNow = (ms: number, end: () => void): void => void world.time.after(ms, end);
     const slot = "edge" in fault ? this.#edges.slots[fault.edge % this.#edges.slots.length]! : undefined;
     switch (fault.kind) {
       case "kill":
@@ -399,7 +395,7 @@ class Simulation {
 
   /** Long enough after the storm for breakers to have closed, leases to have come back, configuration to have arrived. */
   #isCalm(): boolean {
-    return this.world.now > this.#calmAt + CONVERGED_MS;
+    return this.world.now > this.#calmAt + WELL_MS;
   }
 
   #note(service: string, answer: Answered | undefined): void {

@@ -1,5 +1,6 @@
 /** What an object has stored: outlives its instances, and stops one that another has taken over from. */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { copyOf } from "./copy.ts";
 
 export type Disk = {
   readonly kv: Map<string, unknown>;
@@ -17,11 +18,11 @@ export function storageOn(disk: Disk, check: () => void, onAlarm: (at: number) =
     kv: {
       get: (key: string) => {
         check();
-        return structuredClone(disk.kv.get(key));
+        return copyOf(disk.kv.get(key));
       },
       put: (key: string, value: unknown) => {
         check();
-        disk.kv.set(key, structuredClone(value));
+        disk.kv.set(key, copyOf(value));
       },
       delete: (key: string) => {
         check();
@@ -36,13 +37,15 @@ export function storageOn(disk: Disk, check: () => void, onAlarm: (at: number) =
     },
     transactionSync<T>(code: () => T): T {
       check();
-      database().exec("SAVEPOINT here");
+      const sql = database();
+      execute(sql, "SAVEPOINT here", []);
       try {
         const result = code();
-        database().exec("RELEASE here");
+        execute(sql, "RELEASE here", []);
         return result;
       } catch (error) {
-        database().exec("ROLLBACK TO here; RELEASE here");
+        execute(sql, "ROLLBACK TO here", []);
+        execute(sql, "RELEASE here", []);
         throw error;
       }
     },
@@ -64,27 +67,36 @@ export function storageOn(disk: Disk, check: () => void, onAlarm: (at: number) =
   };
 }
 
-const statements = new WeakMap<DatabaseSync, Map<string, ReturnType<DatabaseSync["prepare"]>>>();
+type Prepared = { readonly statement: ReturnType<DatabaseSync["prepare"]>; readonly answers: boolean };
+const prepared = new WeakMap<DatabaseSync, Map<string, Prepared>>();
 
 function execute(database: DatabaseSync, query: string, bindings: readonly unknown[]) {
   if (bindings.length === 0 && /^\s*CREATE/.test(query)) {
     database.exec(query);
     return cursor([], 0);
   }
-  const known = statements.get(database) ?? new Map<string, ReturnType<DatabaseSync["prepare"]>>();
-  statements.set(database, known);
-  const statement = known.get(query) ?? database.prepare(query);
-  known.set(query, statement);
-  if (/^\s*(SELECT|WITH)|RETURNING/.test(query)) return cursor(statement.all(...(bindings as SQLInputValue[])), 0);
+  const { statement, answers } = preparedFor(database, query);
+  if (answers) return cursor(statement.all(...(bindings as SQLInputValue[])), 0);
   return cursor([], Number(statement.run(...(bindings as SQLInputValue[])).changes));
+}
+
+function preparedFor(database: DatabaseSync, query: string): Prepared {
+  let known = prepared.get(database);
+  if (!known) prepared.set(database, (known = new Map()));
+  let ready = known.get(query);
+  if (!ready) {
+    ready = { statement: database.prepare(query), answers: /^\s*(SELECT|WITH)|RETURNING/.test(query) };
+    known.set(query, ready);
+  }
+  return ready;
 }
 
 const cursor = (rows: readonly Record<string, unknown>[], rowsWritten: number) => ({
   rowsWritten,
-  toArray: () => rows.map((row) => ({ ...row })),
+  toArray: () => rows,
   one: () => {
     if (rows.length !== 1) throw new Error(`one row expected, not ${rows.length}`);
-    return { ...rows[0] };
+    return rows[0];
   },
   [Symbol.iterator]: () => rows[Symbol.iterator](),
 });

@@ -3,7 +3,7 @@
  * network are the world's. A world is a function of its seed: nothing in it waits for anything outside.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { seeded, Timeline } from "../events.ts";
+import { type Event, seeded, Timeline } from "../events.ts";
 
 /** An isolate, or an instance of an object: what has a memory, a clock, and can be killed. */
 export type Process = {
@@ -30,8 +30,11 @@ const BEGINNING = 1_767_225_600_000;
 export class World {
   readonly time = new Timeline();
   readonly seed: number;
-  readonly #tasks = new AsyncLocalStorage<Task>();
+  /** One for all worlds: each that there ever was would be in every frame. */
+  static readonly #tasks = new AsyncLocalStorage<Task>();
   readonly #streams = new Map<string, () => number>();
+  readonly #timers = new Map<number, Event>();
+  #made = 0;
   readonly #violations: string[] = [];
   /** What happened, in order: the same for one seed, byte for byte. */
   readonly log: string[] = [];
@@ -46,7 +49,7 @@ export class World {
 
   /** Whose code is running; undefined outside of every process. */
   get task(): Task | undefined {
-    return this.#tasks.getStore();
+    return World.#tasks.getStore();
   }
 
   /** Numbers from 0 to 1 of a stream's own: what one stream takes changes nothing for the others. */
@@ -78,9 +81,12 @@ export class World {
   run(task: Task, code: () => void): void {
     const { process } = task;
     if (!task.alive || !process.alive) return;
-    if (process.frozenUntil > this.now) return this.time.at(process.frozenUntil, () => this.run(task, code));
+    if (process.frozenUntil > this.now) {
+      this.time.at(process.frozenUntil, () => this.run(task, code));
+      return;
+    }
     process.wall = this.#clock(process);
-    this.#tasks.run(task, code);
+    World.#tasks.run(task, code);
   }
 
   /** Something comes to a task from outside: after `ms` of time, and only while it lives. */
@@ -88,16 +94,23 @@ export class World {
     this.time.after(ms, () => this.run(task, code));
   }
 
-  /** A timer of whoever runs: by its own clock. */
-  timer(ms: number, code: () => void): () => void {
-    const task = this.task;
-    let wanted = true;
-    const fired = (): void => void (wanted && code());
-    const fire = (): void => (task ? this.run(task, fired) : fired());
-    this.time.after(ms / (1 + (task?.process.drift ?? 0)), fire);
-    return () => {
-      wanted = false;
+  /** A timer of whoever runs: by its own clock. Its number is what `cancel` takes. */
+  timer(ms: number, code: () => void): number {
+    const { task } = this;
+    const id = ++this.#made;
+    const fired = (): void => {
+      if (this.#timers.delete(id)) code();
     };
+    const fire = task ? (): void => this.run(task, fired) : fired;
+    this.#timers.set(id, this.time.after(ms / (1 + (task?.process.drift ?? 0)), fire));
+    return id;
+  }
+
+  cancel(id: number): void {
+    const event = this.#timers.get(id);
+    if (!event) return;
+    this.#timers.delete(id);
+    event.run = undefined;
   }
 
   /** Lets time pass; between two events everything that can go on does so. */
@@ -132,7 +145,8 @@ export class World {
   }
 }
 
-/** Kept from before the world's own replace it. */
-const immediate = globalThis.setImmediate;
-/** Every promise that can go on has gone on: an immediate runs when no microtask is left. */
-const settled = (): Promise<void> => new Promise((resolve) => immediate(resolve));
+/**
+ * Every promise that can go on has gone on: a tick that is asked for amid microtasks comes when none is left. An immediate would
+ * too, and cost a round of the event loop, which is as much as a whole event here.
+ */
+const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
