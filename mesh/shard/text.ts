@@ -14,8 +14,20 @@ export function textBytes(text: string): number[] {
   return bytes;
 }
 
+/** So many arguments fit on any stack. */
+const AT_ONCE = 4096;
+const OTHER_THAN_ASCII = /[\x80-\xff]/;
+
 /** What `textBytes` made. Bytes that it would not make give some text or other, never an error. */
 export function textFrom(bytes: Uint8Array): string {
+  // By what the engine brings compiled: an isolate that has just begun would interpret a loop, and then wait for its compilation.
+  let ascii = "";
+  for (let at = 0; at < bytes.length; at += AT_ONCE)
+    ascii += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + AT_ONCE));
+  return OTHER_THAN_ASCII.test(ascii) ? decoded(bytes) : ascii;
+}
+
+function decoded(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]!; // within the length, here and below
