@@ -7,6 +7,7 @@ import { analyzeCommand } from "./commands/analyze.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { authzCommand } from "./commands/authz.ts";
 import { breakersCommand } from "./commands/breakers.ts";
+import { bypassCommand } from "./commands/bypass.ts";
 import { mirrorsCommand } from "./commands/mirrors.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -64,6 +65,7 @@ for (const add of [
   edgesCommand,
   topCommand,
   breakersCommand,
+  bypassCommand,
   mirrorsCommand,
   limitsCommand,
   identityCommand,

@@ -30,6 +30,7 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
       (typeof tracing.threshold === "string" && /^[0-9a-f]{14}$/.test(tracing.threshold))) &&
     typeof tracing.keepErrors === "boolean" &&
     (tracing.keepSlowerMs === undefined || isPositive(tracing.keepSlowerMs)),
+  bypass: ({ until }) => isPositive(until),
   "low-priority": () => true,
   deadline: ({ ms }) => isPositive(ms),
   "request-limits": ({ headers, headerBytes, urlBytes, bodyBytes, bodyIdleMs, bodyMs }) =>

@@ -15,6 +15,7 @@ const one = <P extends Policy & { readonly backend: number }>(policy: P, to: To)
 /** Every kind is here, so that a new one does not compile until it is said whether it names backends by index. */
 const RENUMBER: { readonly [K in Policy["kind"]]: Renumber<Of<K>> } = {
   telemetry: asItIs,
+  bypass: asItIs,
   deadline: asItIs,
   cors: asItIs,
   authenticate: asItIs,

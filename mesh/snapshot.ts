@@ -133,6 +133,8 @@ export const addressOf = (endpoint: Endpoint): string =>
 export type Policy =
   /** The proxy carries it out itself: it is about the whole of a request, and what refuses it is part of that. */
   | ({ readonly kind: "telemetry" } & Telemetry)
+  /** Until then, in milliseconds since 1970, what bypass.ts does not keep of this stack does not hold. */
+  | { readonly kind: "bypass"; readonly until: number }
   /** Refused while the isolate is crowded. */
   | { readonly kind: "low-priority" }
   | { readonly kind: "deadline"; readonly ms: number }

@@ -4,6 +4,7 @@
  * | layer | why here |
  * | --- | --- |
  * | telemetry | is about the whole request |
+ * | bypass | decides what of all below it holds |
  * | low-priority | makes room before anything is done |
  * | deadline | bounds everything below it, waiting included |
  * | request-limits | refuses what is too large before anything reads it; the deadline bounds it too |
@@ -36,6 +37,7 @@ import type { Policy } from "../snapshot.ts";
 
 const ORDER: readonly Policy["kind"][] = [
   "telemetry",
+  "bypass",
   "low-priority",
   "deadline",
   "request-limits",

@@ -12,6 +12,7 @@ import { authenticateLayer } from "./layers/authenticate.ts";
 import { authorizeLayer, type Mirrored } from "./layers/authorize.ts";
 import { balanceLayer } from "./layers/balance.ts";
 import { breakerLayer } from "./layers/breaker.ts";
+import { bypassLayer, ruleBypass } from "./layers/bypass.ts";
 import { concurrencyLayer } from "./layers/concurrency.ts";
 import { idempotencyLayer, targetsWithBackends } from "./layers/idempotency.ts";
 import { exposeEndpointLayer } from "./layers/expose-endpoint.ts";
@@ -86,6 +87,7 @@ export function compiledRule(compiling: Compiling, route: Route, index: number, 
           namespaceTarget(namespace),
           ...targetsWithBackends(rule, namespace, targets),
         ]),
+        ...ruleBypass(compiling.policies, targets, leadsTo),
         ...ruleLayers(compiling, route, rule, path, targets),
         ...callerLayers(compiling.policies, targets, leadsTo, mirroredTo(compiling, route, rule, path, targets)),
         ...sessionLayer(rule, `${namespace}/${name}/${rule.name ?? index}`, backends),
@@ -108,6 +110,7 @@ export function ownRule(compiling: Compiling, destination: Destination): number 
     rule: "",
     layers: compiling.stacks.shared(
       inOrder([
+        ...bypassLayer(compiling.policies, [target]),
         ...requestLimitsLayer(compiling.policies, [target]),
         ...telemetryLayer(compiling.policies, [MESH_TARGET, namespaceTarget(target.namespace), target]),
         ...callerLayers(compiling.policies, [], [target]),
@@ -277,6 +280,7 @@ function weighted(
   const all = [...targets, target];
   const index = backends.index(backend);
   const layers = inOrder([
+    ...bypassLayer(policies, all),
     ...policyDeadline(policies, [target]),
     ...lowPriorityLayer(policies, [target]),
     // At its own address, they hold before the rule's layers do anything.

@@ -3,6 +3,7 @@ import { defineKind, SELVEDGE_API } from "./kind.ts";
 import { targetReference } from "./parts.ts";
 import { adaptiveConcurrency } from "./traffic/adaptive-concurrency.ts";
 import { breaker } from "./traffic/breaker.ts";
+import { bypass } from "./traffic/bypass.ts";
 import { concurrency } from "./traffic/concurrency.ts";
 import { fault } from "./traffic/fault.ts";
 import { hedge } from "./traffic/hedge.ts";
@@ -41,6 +42,7 @@ export const trafficPolicy = defineKind(
         exposeEndpoint: z.boolean().optional(),
         /** Whether callers may go past the mesh when no edge answers them: what policies say then holds for nobody. */
         onMeshFailure: z.enum(["direct", "fail"]).optional(),
+        bypass: bypass.optional(),
         breaker: breaker.optional(),
         concurrency: concurrency.optional(),
         adaptiveConcurrency: adaptiveConcurrency.optional(),

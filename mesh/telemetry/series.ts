@@ -18,7 +18,7 @@ export type Labels = {
   readonly backend: string;
   /** Of the status that the caller saw. */
   readonly class: StatusClass;
-  /** Of a denial, or `stale` or `collapsed`; empty where an upstream answered. */
+  /** Of a denial, or `stale`, `collapsed` or `bypassed`; empty where an upstream answered. */
   readonly cause: string;
 };
 

@@ -240,6 +240,7 @@ describe("edges and check", () => {
       "error: the snapshot in KV has the right hash",
       "warning: edges have reported in within the last minute",
       "error: every edge runs the epoch in force",
+      "error: no service is bypassed",
       "error: no edge refuses the epoch in force",
     ]);
   });

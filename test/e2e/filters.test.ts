@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { MirrorsResponse } from "../../mesh/api.ts";
 import { ask } from "../support/http.ts";
-import { type TestMesh, testMesh } from "../support/mesh.ts";
+import { pause, type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream } from "../support/upstream.ts";
 
 let mesh: TestMesh;
@@ -407,3 +407,58 @@ spec:
     backend("refusing", "http://127.0.0.1:1"),
   ].join("---");
 }
+
+describe("a bypass", () => {
+  const resources = (until: number) => `
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: scarce, namespace: detour }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: one }]
+  limits: [{ name: scarce, requests: 1, window: 24h, burst: 1 }]
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: open, namespace: detour }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: one }]
+  action: DENY
+  rules: [{ to: [{ operation: { paths: [/closed] } }] }]
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: bypass-backend-one, namespace: detour }
+spec:
+  targetRefs: [{ group: mesh.selvedge.dev, kind: Backend, name: one }]
+  bypass: { until: "${new Date(until).toISOString()}" }
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: Backend
+metadata: { name: one, namespace: detour }
+spec: { endpoints: [{ url: "${one.url}" }] }
+`;
+  const path = "/~one.detour/";
+  const at = (asked: string) => ask({ port: mesh.edge, path: asked });
+
+  it("takes limits out of the way and leaves authorization, says so, and ends by itself", async () => {
+    await mesh.control.applied(resources(Date.now() - 1));
+    expect((await at(path)).status).toBe(200);
+    expect((await at(path)).status).toBe(429);
+    await mesh.control.applied(resources(Date.now() + 3_600_000));
+    const during = await at(path);
+    expect([during.status, during.headers["selvedge-degraded"]]).toEqual([200, "bypass"]);
+    expect((await at(`${path}closed`)).status).toBe(403);
+    expect(JSON.stringify((await mesh.control.call("GET", "/v1/check")).json)).toContain(
+      "TrafficPolicy detour/bypass-backend-one until",
+    );
+    const until = Date.now() + 1000;
+    const { epoch } = await mesh.control.applied(resources(until));
+    let after = await at(path);
+    while (after.status === 200) {
+      await pause(50);
+      after = await at(path);
+    }
+    expect([after.status, after.headers["selvedge-epoch"]]).toEqual([429, String(epoch)]);
+    expect(Date.now()).toBeGreaterThanOrEqual(until);
+  });
+});

@@ -91,6 +91,7 @@ const ONE_OF_EACH: { readonly [K in Policy["kind"]]: Extract<Policy, { readonly 
     zones: false,
     slowStartMs: 0,
   },
+  bypass: { kind: "bypass", until: 1 },
   "try-timeout": { kind: "try-timeout", ms: 1 },
   "first-byte": { kind: "first-byte", ms: 1 },
   "body-timeout": { kind: "body-timeout", ms: 1 },

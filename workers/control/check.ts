@@ -1,9 +1,12 @@
 /** `GET /v1/check`: is everything in place that traffic needs? Each check stands alone, so one fault shows as one. */
 import type { Check, CheckResponse, EdgeStatus, Pointer } from "../../mesh/api.ts";
+import { holds } from "../../mesh/bypass.ts";
 import { muster } from "../../mesh/fleet.ts";
 import { parsePointer } from "../../mesh/pointer.ts";
 import { POINTER_KEY } from "../../mesh/snapshot.ts";
+import type { Resource } from "../../mesh/resources/resource.ts";
 import { config, type Env, fleet } from "./env.ts";
+import { meshInForce } from "./mesh.ts";
 import { noQuery, queryOf } from "./request.ts";
 import { signed, signerOf } from "./signing.ts";
 import { publishedAt } from "./snapshot.ts";
@@ -11,6 +14,8 @@ import { publishedAt } from "./snapshot.ts";
 /** 128 bits in hexadecimal. */
 const GOOD_TOKEN_LENGTH = 32;
 
+const NOTHING: { readonly resources: readonly Resource[] } = { resources: [] };
+type TrafficSpec = { readonly bypass?: { readonly until: string } };
 type Verdict = Pick<Check, "error" | "hint"> & { readonly result?: "warning" | "error" };
 const FINE: Verdict = {};
 const MEND = "control mends this within a minute; `selvedge check` again, or POST /v1/publish";
@@ -28,6 +33,7 @@ export async function check(request: Request, env: Env): Promise<Response> {
     verify("edges", "edges have reported in within the last minute", async () => reported(await edges())),
     verify("edges", "every edge takes signed snapshots alone", async () => verifying(await edges())),
     verify("edges", "every edge runs the epoch in force", async () => synced(await edges(), await head())),
+    verify("services", "no service is bypassed", async () => bypassed(env, await head())),
     verify("edges", "no edge refuses the epoch in force", async () => accepted(await edges(), await head())),
   ]);
   return Response.json({ checks } satisfies CheckResponse);
@@ -111,6 +117,23 @@ function accepted(edges: readonly EdgeStatus[], head: Pointer): Verdict {
     result: "error",
     error,
     hint: "these edges serve their last good epoch: `selvedge rollback`, or deploy the edge",
+  };
+}
+
+async function bypassed(env: Env, head: Pointer): Promise<Verdict> {
+  const { resources } = head.epoch > 0 ? await meshInForce(env) : NOTHING;
+  const now = Date.now();
+  const found = resources.flatMap(({ kind, metadata, spec }) => {
+    const until = kind === "TrafficPolicy" ? (spec as TrafficSpec).bypass?.until : undefined;
+    return until !== undefined && holds({ until: Date.parse(until) }, now)
+      ? `TrafficPolicy ${metadata.namespace}/${metadata.name} until ${until}`
+      : [];
+  });
+  if (found.length === 0) return FINE;
+  return {
+    result: "warning",
+    error: found.join("; "),
+    hint: "selvedge bypass list; selvedge bypass end NAME.NAMESPACE",
   };
 }
 

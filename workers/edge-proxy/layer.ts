@@ -65,6 +65,8 @@ export type Call = {
   wouldDeny: boolean;
   /** The answer is not what an upstream said to this call: it was kept, or is the one to another call. */
   stoodIn: "stale" | "collapsed" | undefined;
+  /** A bypass held: limits, breakers, retries and their like did not. */
+  bypassed: boolean;
   /** Changes the headers of whatever answers the call at last, be it the upstream's response or a denial. */
   onAnswer: ((headers: Headers) => void) | undefined;
   /** Shared by all copies of the call: what has become of it, whoever sent it. */

@@ -32,6 +32,7 @@ import { staleServe } from "./layers/stale-serve.ts";
 export const layersOver = (backends: readonly Backend[]): { readonly [K in Policy["kind"]]: MakeLayer<K> } => ({
   // Carried out by the proxy.
   telemetry: () => (next) => next,
+  bypass: () => (next) => next,
   deadline,
   "request-limits": requestLimits,
   cors,

@@ -26,6 +26,7 @@ import { begin } from "../../mesh/telemetry/recorder.ts";
 import { received, writeTrace } from "../../mesh/telemetry/trace.ts";
 import type { Ingress } from "./ingress.ts";
 import { accessLogger } from "./access-log.ts";
+import { bypassed } from "./bypass.ts";
 import { callerOf } from "./caller.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
@@ -53,10 +54,12 @@ function readyOf({ rule, backends }: Match): Ready {
   const known = handlers.get(rule);
   if (known) return known;
   const layers = layersOver(backends);
-  const build: Build = (policies, inner) =>
-    stack(
-      policies.map((policy) => withSpan(policy.kind, layerOf(layers, policy))),
-      inner,
+  const build: Build = (all, inner) =>
+    bypassed(all, (policies) =>
+      stack(
+        policies.map((policy) => withSpan(policy.kind, layerOf(layers, policy))),
+        inner,
+      ),
     );
   const telemetry = rule.layers.find((one) => one.kind === "telemetry") ?? DEFAULT_TELEMETRY;
   const log = telemetry.accessLog && accessLogger(telemetry.accessLog);
@@ -115,6 +118,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         standIn: undefined,
         wouldDeny: false,
         stoodIn: undefined,
+        bypassed: false,
         onAnswer: undefined,
         progress: { sent: false },
         covered: false,
@@ -137,7 +141,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       const allowedMs = timeAllowed(read);
       const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
       const response = await run(call);
-      return observed(seen, call.stoodIn ?? "", finish(response, call), outside);
+      return observed(seen, call.stoodIn ?? (call.bypassed ? "bypassed" : ""), finish(response, call), outside);
     } catch (error) {
       if (!(error instanceof Denied)) console.error("edge failed", error);
       const denial: Denial = error instanceof Denied ? error.denial : { cause: "internal" };
@@ -247,6 +251,7 @@ function finish(response: Response, call: Call): Response {
 function mark(response: Response, call: Call | undefined): Response {
   if (call !== undefined && call.attempts > 1) response.headers.set(MESH_HEADERS.attempts, String(call.attempts));
   call?.onAnswer?.(response.headers);
+  if (call?.bypassed) response.headers.set(MESH_HEADERS.degraded, "bypass");
   if (call?.standIn !== undefined) response.headers.set(MESH_HEADERS.degraded, call.standIn);
   return response;
 }

@@ -3,7 +3,6 @@
  * that fails here is a request's concern.
  */
 import type { CollectorObject } from "../../durable-objects/index.ts";
-import type { Cause } from "../../mesh/denial.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { dataPointOf } from "../../mesh/telemetry/data-point.ts";
 import type { Flush, Observation } from "../../mesh/telemetry/flush.ts";
@@ -18,18 +17,13 @@ import {
 } from "../../mesh/telemetry/recorder.ts";
 import { classOf, type Labels } from "../../mesh/telemetry/series.ts";
 import type { Exporter } from "./export.ts";
-import type { Call, Outside } from "./layer.ts";
+import type { Outside } from "./layer.ts";
 import type { Seen } from "./seen.ts";
 import { recordHop } from "./spans.ts";
 import { within } from "./within.ts";
 
 /** Counts the answer, by the time of its headers: how long its body takes is the caller's doing as much as anyone's. */
-export function observed(
-  seen: Seen,
-  cause: Cause | NonNullable<Call["stoodIn"]> | "",
-  response: Response,
-  outside: Outside,
-) {
+export function observed(seen: Seen, cause: Labels["cause"], response: Response, outside: Outside) {
   const traceId = outside.exportsSpans ? recordHop(seen, cause, response, outside) : undefined;
   if (outside.counts) count(seen, cause, response, traceId, outside);
   if (seen.call) seen.log?.(seen, seen.call, cause, response, outside);

@@ -10,6 +10,7 @@ import { type Call, Denied, type Handler, type Layer, type Outside } from "./lay
 /** Whether a policy may refuse, wait or send again: then it has a span. What only changes headers would be seen for its length of nothing. */
 const HAS_SPAN: { readonly [K in Policy["kind"]]: boolean } = {
   telemetry: false,
+  bypass: false,
   "low-priority": false,
   deadline: false,
   cors: false,

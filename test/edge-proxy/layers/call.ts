@@ -41,6 +41,7 @@ export function callWith(
     standIn: undefined,
     wouldDeny: false,
     stoodIn: undefined,
+    bypassed: false,
     onAnswer: undefined,
     progress: { sent: false },
     covered: false,
