@@ -31,6 +31,8 @@ export type Reserve = {
   readonly until: number;
 };
 const RESERVE_MS = 1000;
+/** How far the clocks of two machines may be apart. An object that was idle has been gone for longer. */
+const SKEW_MS = 5000;
 /** What may be lent beyond what is lent already, as a part of all there is. */
 const ROOM = 1 / 100;
 
@@ -73,10 +75,12 @@ export function refill(bucket: Bucket, stored: Reserve, now: number): Reserve {
 /**
  * The bucket after a restart. All that is not in the reserve is taken for lent, until it must have lapsed: holders that show
  * their leases before go on with them. Until the reserve's second is over nothing is lent, since the instance before may
- * not know that it is one no longer; it can give out nothing that is not counted here.
+ * not know that it is one no longer; it can give out nothing that is not counted here. That second began before this
+ * instance read the reserve, so it is over in a second by either's clock; only if it was over long ago is the other's believed.
  */
 export function restored(capacity: Capacity, reserve: Reserve, now: number): Bucket {
-  const { quiet, until } = reserve;
+  const quiet = Math.min(reserve.quiet + SKEW_MS, now + RESERVE_MS + graceMs(RESERVE_MS));
+  const until = quiet + (reserve.until - reserve.quiet);
   // What has come since the reserve was written, the instance before may have lent until it was quiet.
   const bucket = fullBucket(capacity, quiet);
   const level = Math.min(reserve.level, capacity.burst);

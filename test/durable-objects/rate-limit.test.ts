@@ -124,7 +124,7 @@ it("is shown while somebody asks it, and filled up but for what is lent, through
   await runInDurableObject(stub, (_, { storage }) => {
     // As if forty others had had theirs, and gone.
     const kept = storage.kv.get<{ reserve: { level: number; quiet: number; until: number } }>("reserve")!;
-    Object.assign(kept.reserve, { level: 20, quiet: Date.now() - 5000, until: Date.now() - 1000 });
+    Object.assign(kept.reserve, { level: 20, quiet: Date.now() - 9000, until: Date.now() - 6000 });
     storage.kv.put("reserve", kept);
   });
   await evictDurableObject(stub);

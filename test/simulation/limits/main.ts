@@ -2,7 +2,15 @@
 import { type Scenario, simulate } from "./simulate.ts";
 
 const base = { seed: 1, rate: 5000, burst: 5000, skew: 1, seconds: 25, warmUpSeconds: 5, roundTripMs: 60 };
-const faults = { loss: 0.05, duplicates: 0.1, restartEveryMs: 10_000, zombie: 0.5, drift: 0.01, forgetEveryMs: 60_000 };
+const faults = {
+  loss: 0.05,
+  duplicates: 0.1,
+  restartEveryMs: 10_000,
+  zombie: 0.5,
+  drift: 0.01,
+  apartMs: 5000,
+  forgetEveryMs: 60_000,
+};
 const ROWS: readonly (readonly [string, Omit<Scenario, keyof typeof base> & Partial<typeof base>])[] = [
   ["10 isolates, 0.9 of the limit", { isolates: 10, load: 0.9 }],
   ["100 isolates, 0.5", { isolates: 100, load: 0.5 }],

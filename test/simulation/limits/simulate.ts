@@ -60,6 +60,8 @@ export type Scenario = {
   readonly forgetEveryMs?: number;
   /** Clocks run faster or slower by up to this part. */
   readonly drift?: number;
+  /** An instance of the root runs on whatever machine; the clocks of two are up to this far apart. */
+  readonly apartMs?: number;
   /** Objects between isolates and the root, each this far from its isolates. */
   readonly regions?: number;
   /** What the object takes for one message. Default 1 ms. */
@@ -117,9 +119,11 @@ export function simulate(scenario: Scenario): Outcome {
     const bucket = durable ? restored(capacity, durable, clock()) : fullBucket(capacity, clock());
     return { bucket, stored: durable, busyUntil: 0, clock };
   };
-  // All instances of one object run on one clock: the terms in storage are its own.
   const rootRate = 1 + drift * (2 * random() - 1);
-  const clockOf = () => () => 1e6 + time.now * rootRate;
+  const clockOf = () => {
+    const ahead = scenario.apartMs === undefined ? 0 : scenario.apartMs * random();
+    return () => 1e6 + ahead + time.now * rootRate;
+  };
   let root = newInstance();
   let zombie: Instance | undefined;
 

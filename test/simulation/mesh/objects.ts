@@ -32,7 +32,8 @@ export class Objects {
   readonly #all = new Map<string, Kept>();
   /** Is told of every reply that reaches its caller, in the caller's task. */
   onReply: (heard: Heard) => void = () => {};
-  /** Is told of every message that reaches its object. */
+  /** Is told of every message that is sent, and of every one that reaches its object. */
+  onCall: (object: string, from: Process) => void = () => {};
   onMessage: (object: string, from: Process) => void = () => {};
   messages = 0;
 
@@ -103,6 +104,7 @@ export class Objects {
     const way = (): number => world.between("network", 1, 8) + weather.slowMs * world.random("network")();
     const sent = copyOf(args);
     this.messages++;
+    this.onCall(name, from.process);
     return new Promise((resolve, reject) => {
       const lost = (ms: number): void => world.arrive(from, ms, () => reject(new Error("Network connection lost.")));
       const reply = (value: unknown): void => {
@@ -185,9 +187,11 @@ export class Objects {
     const [binding = ""] = name.split("/");
     const Class = this.#classes[binding];
     if (!Class) throw new Error(`there is no object ${binding}`);
-    const process = world.spawn(`${name}#${++kept.born}`, "objects", this.#unsteadiness);
+    const number = ++kept.born;
+    const process = world.spawn(`${name}#${number}`, "objects", this.#unsteadiness);
+    // Also when the instance that came after it has died since.
     const check = (): void => {
-      if (kept.current && kept.current.process !== process) throw new Error("This instance has been superseded.");
+      if (kept.born !== number) throw new Error("This instance has been superseded.");
     };
     const storage = storageOn(kept.disk, check, (at) => this.#alarm(name, kept, at));
     const instance: Instance = {

@@ -111,7 +111,9 @@ class Simulation {
   #finished = 0;
   /** By isolate, how many of them its collector has not heard of. */
   readonly #untold = new Map<Process, number>();
-  /** Of isolates that were killed while no collector could be reached. */
+  /** Isolates whose last message has reached their collector: it knows how much they may hold. */
+  readonly #heard = new Set<Process>();
+  /** Of isolates that were killed before that. */
   #unknowable = 0;
   /** Those after the storm: by service, how many came out well. */
   readonly #calm = new Map<string, { well: number; badly: number }>();
@@ -151,8 +153,13 @@ class Simulation {
       this.#finished++;
       this.#untold.set(process, (this.#untold.get(process) ?? 0) + 1);
     };
+    this.#objects.onCall = (object, from) => {
+      if (object.startsWith("COLLECTOR/")) this.#heard.delete(from);
+    };
     this.#objects.onMessage = (object, from) => {
-      if (object.startsWith("COLLECTOR/")) this.#untold.set(from, 0);
+      if (!object.startsWith("COLLECTOR/")) return;
+      this.#heard.add(from);
+      this.#untold.set(from, 0);
     };
     this.#controlEnv = { ...bindings, CONTROL_TOKEN: TOKEN, ALLOW_RESERVED: "false" };
   }
@@ -374,13 +381,9 @@ class Simulation {
   }
 
   #kill(slot: Slot): void {
-    if (slot.isolate && !this.#canTell(slot)) this.#unknowable += this.#untold.get(slot.isolate.process) ?? 0;
+    const process = slot.isolate?.process;
+    if (process && !this.#heard.has(process)) this.#unknowable += this.#untold.get(process) ?? 0;
     this.#edges.kill(slot);
-  }
-
-  #canTell({ name }: Slot): boolean {
-    const { objects, loss, slowMs, cutOff } = this.#weather;
-    return objects === "up" && cutOff !== name && loss === 0 && slowMs === 0;
   }
 
   #clear(): void {
