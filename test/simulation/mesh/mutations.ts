@@ -31,7 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "an isolate spends a lease for ever",
     file: "mesh/policies/rate-limit-holder.ts",
     from: "holder.until = holder.askedAt + reply.forMs;",
-    to: "holder.until = Infinity;",
+    to: "holder.until = holder.askedAt + 1000 * reply.forMs;",
   },
   {
     name: "a limiter's instance does not notice that another has taken over",

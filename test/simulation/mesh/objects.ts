@@ -32,8 +32,9 @@ export class Objects {
   readonly #all = new Map<string, Kept>();
   /** Is told of every reply that reaches its caller, in the caller's task. */
   onReply: (heard: Heard) => void = () => {};
-  /** Is told of every message that is sent, and of every one that reaches its object. */
+  /** Is told of every message that is sent. */
   onCall: (object: string, from: Process) => void = () => {};
+  /** Is told of every message that reaches its object. */
   onMessage: (object: string, from: Process) => void = () => {};
   messages = 0;
 
