@@ -1,15 +1,15 @@
 /** One run: the whole mesh, with the code that production runs, under one scenario. The same scenario, the same log. */
-import * as classes from "../../../durable-objects/index.ts";
-import { controller } from "../../../workers/control/index.ts";
 import { sidecar } from "../../../workers/edge-proxy/index.ts";
-import { COLLECTORS, type Accounts } from "../../../mesh/telemetry/collector.ts";
 import { exponential } from "../events.ts";
+import { Accounting } from "./accounting.ts";
 import { behaviours } from "./behaviours.ts";
 import { beside, configuration, logged, type Logged, SERVICES, type Service } from "./configuration.ts";
+import { Control, CRON_MS } from "./control.ts";
 import { type Answered, Edges, type Slot } from "./edges.ts";
+import { CLASSES, VARS } from "./environment.ts";
 import { type Asked, type Happening, invariants } from "./invariants.ts";
 import { Caches, Kv } from "./kv.ts";
-import { type Heard, type ObjectClass, Objects } from "./objects.ts";
+import { type Heard, Objects } from "./objects.ts";
 import { installGlobals } from "./runtime.ts";
 import type { Fault, Scenario } from "./scenario.ts";
 import { Services } from "./services.ts";
@@ -23,49 +23,6 @@ export type Run = {
   readonly messages: number;
 };
 
-const TOKEN = "a-token-of-more-than-thirty-two-characters";
-const NAMES = [
-  "BREAKER",
-  "RATE_LIMIT",
-  "CONCURRENCY",
-  "IDEMPOTENCY",
-  "IDENTITY",
-  "HEALTH",
-  "FLEET",
-  "COLLECTOR",
-  "CONFIG",
-];
-const CLASSES: Readonly<Record<string, ObjectClass>> = {
-  BREAKER: classes.BreakerObject,
-  RATE_LIMIT: classes.RateLimitObject,
-  CONCURRENCY: classes.ConcurrencyObject,
-  IDEMPOTENCY: classes.IdempotencyObject,
-  IDENTITY: classes.IdentityObject,
-  HEALTH: classes.HealthObject,
-  FLEET: classes.FleetObject,
-  COLLECTOR: classes.CollectorObject,
-  CONFIG: classes.ConfigObject,
-};
-const VARS = {
-  MESH_DOMAIN: "mesh.internal",
-  LOOK_EVERY_MS: "10000",
-  REPORT_EVERY_MS: "5000",
-  CLIENT_ADDRESS: "x-client",
-  LISTENER_PORT: "",
-  SCOPE: "",
-  LISTENER_SCHEME: "",
-  TRUSTED_PROXIES: "0",
-  MAX_IN_FLIGHT: "2000",
-  GATEWAY: "",
-  ZONE: "",
-  CALLER: "",
-  CLIENT_CERTIFICATES: "",
-  ALLOW_RESERVED: "false",
-  HOST_PRESERVING: "",
-  MESH_KEY: "a-key-that-the-edges-of-this-mesh-share",
-};
-/** How control's cron comes round. */
-const CRON_MS = 60_000;
 /** After the last fault, all is well within so long: a probe whose isolate was killed keeps its permit for 31 s. */
 const WELL_MS = 35_000;
 const SPELLINGS = [
@@ -103,18 +60,12 @@ class Simulation {
   readonly #objects: Objects;
   readonly #kv: Kv;
   readonly #edges: Edges;
+  readonly #control: Control;
+  readonly #accounting: Accounting;
   readonly #invariants;
   #applied = 0;
   #requests = 0;
   #nested = 0;
-  /** Answers of the edges that telemetry has to account for. */
-  #finished = 0;
-  /** By isolate, how many of them its collector has not heard of. */
-  readonly #untold = new Map<Process, number>();
-  /** Isolates whose last message has reached their collector: it knows how much they may hold. */
-  readonly #heard = new Set<Process>();
-  /** Of isolates that were killed before that. */
-  #unknowable = 0;
   /** Those after the storm: by service, how many came out well. */
   readonly #calm = new Map<string, { well: number; badly: number }>();
 
@@ -140,7 +91,7 @@ class Simulation {
     this.services.outgoing = (from) => (host, path, headers) => this.#outgoing(from, host, path, headers);
     const bindings = {
       SNAPSHOTS: this.#kv,
-      ...Object.fromEntries(NAMES.map((name) => [name, this.#objects.namespace(name)])),
+      ...Object.fromEntries(Object.keys(CLASSES).map((name) => [name, this.#objects.namespace(name)])),
     };
     const slots = Array.from({ length: scenario.edges }, (_, n) => ({ name: `edge-${n}`, place: `place-${n % 4}` }));
     this.#edges = new Edges(world, slots, unsteadiness, sidecar, ({ name }) => ({
@@ -148,26 +99,9 @@ class Simulation {
       ...bindings,
       EDGE_NAME: name,
     }));
-    this.#edges.onAnswer = (process, cause) => {
-      if (cause === "no-snapshot" || cause === "overloaded") return;
-      this.#finished++;
-      this.#untold.set(process, (this.#untold.get(process) ?? 0) + 1);
-    };
-    this.#objects.onCall = (object, from) => {
-      if (object.startsWith("COLLECTOR/")) this.#heard.delete(from);
-    };
-    this.#objects.onMessage = (object, from) => {
-      if (!object.startsWith("COLLECTOR/")) return;
-      this.#heard.add(from);
-      this.#untold.set(from, 0);
-    };
-    this.#controlEnv = { ...bindings, CONTROL_TOKEN: TOKEN, ALLOW_RESERVED: "false" };
-  }
-  readonly #controlEnv: object;
-  #isolatesOfControl = [controller(), controller()];
-
-  #isolateOfControl(): ReturnType<typeof controller> {
-    return this.#isolatesOfControl[Math.floor(this.world.random("control")() * 2)]!;
+    this.#accounting = new Accounting(this.#objects);
+    this.#edges.onAnswer = (process, cause) => this.#accounting.answered(process, cause);
+    this.#control = new Control(world, bindings, (epoch) => this.#see({ kind: "committed", epoch }));
   }
 
   async run(): Promise<Run> {
@@ -176,7 +110,7 @@ class Simulation {
     await this.#apply();
     for (const { at, fault } of plan) world.time.at(world.now + at, () => this.#strike(fault));
     // Comes round once soon after the storm, so that what it mends need not be waited for.
-    world.time.at(world.now + ((stormMs + 2000) % CRON_MS), () => this.#cron());
+    world.time.at(world.now + ((stormMs + 2000) % CRON_MS), () => this.#control.cron());
     const began = world.now;
     this.#stormEnds = began + stormMs;
     for (const service of Object.keys(SERVICES) as Service[]) this.#traffic(service, began + stormMs + calmMs - 10_000);
@@ -198,49 +132,8 @@ class Simulation {
   /** Applies the next version, and waits for what control says; in the midst of a run nobody waits. */
   async #apply(): Promise<void> {
     const first = this.#applied === 0;
-    this.#control("mesh", configuration(`m${++this.#applied}`), 0);
+    this.#control.apply("mesh", configuration(`m${++this.#applied}`));
     if (first) await this.world.until(this.world.now + 2000, () => {});
-  }
-
-  /** An operator applies again what did not go through. */
-  #control(name: string, yaml: string, tries: number): void {
-    const { world } = this;
-    const process = world.spawn(`control.${world.now}`, "control", 0);
-    const task = { process, alive: true };
-    world.run(task, () => {
-      const request = new Request("http://control.test/v1/apply", {
-        method: "POST",
-        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-        body: JSON.stringify({ files: [{ name: `${name}.yaml`, text: yaml }] }),
-      });
-      const context = {
-        waitUntil: (work: Promise<unknown>) => void work.catch(() => {}),
-        passThroughOnException: () => {},
-      };
-      const isolate = this.#isolateOfControl();
-      void Promise.resolve(isolate.fetch(request as never, this.#controlEnv as never, context as never)).then(
-        async (response) => {
-          const body = await response.text();
-          world.say(`control answers apply of ${name}: ${response.status} ${body.slice(0, 900)}`);
-          const { epoch } = JSON.parse(body) as { readonly epoch?: number };
-          if (response.ok && epoch !== undefined) this.#see({ kind: "committed", epoch });
-          else if (tries < 3) world.time.after(1000, () => this.#control(name, yaml, tries + 1));
-        },
-      );
-    });
-  }
-
-  #cron(): void {
-    const { world } = this;
-    const task = { process: world.spawn(`cron.${world.now}`, "control", 0), alive: true };
-    world.run(task, () => {
-      void this.#isolateOfControl()
-        .scheduled(undefined as never, this.#controlEnv as never, { waitUntil: () => {} } as never)
-        .catch((error: unknown) => {
-          world.say(`cron failed: ${String(error)}`);
-        });
-    });
-    world.time.after(CRON_MS, () => this.#cron());
   }
 
   /** Heavy in the storm, and in the calm as light as it can be and still show that all is well. */
@@ -329,8 +222,7 @@ class Simulation {
         // It thaws in its time, with all that has come meanwhile, and not when the storm is over.
         return this.#edges.freeze(slot!, Math.min(fault.ms, this.#stormEnds - world.now));
       case "restart control":
-        this.#isolatesOfControl = [controller(), controller()];
-        return;
+        return this.#control.restart();
       case "cold caches":
         return this.caches.forget();
       case "reset objects":
@@ -363,7 +255,7 @@ class Simulation {
         return forNow(fault.ms, () => ill.forEach((endpoint) => weather.endpoints.delete(endpoint)));
       }
       case "apply":
-        if (fault.beside) this.#control(`team-${this.#applied}`, beside(`team-${this.#applied}`), 0);
+        if (fault.beside) this.#control.apply(`team-${this.#applied}`, beside(`team-${this.#applied}`));
         return void this.#apply();
     }
   }
@@ -381,8 +273,7 @@ class Simulation {
   }
 
   #kill(slot: Slot): void {
-    const process = slot.isolate?.process;
-    if (process && !this.#heard.has(process)) this.#unknowable += this.#untold.get(process) ?? 0;
+    if (slot.isolate) this.#accounting.killed(slot.isolate.process);
     this.#edges.kill(slot);
   }
 
@@ -431,18 +322,7 @@ class Simulation {
       if (badly > 0 && this.#scenario.patienceMs >= 10_000)
         world.violated("all is well again", `${badly} requests of ${service} failed when nothing was wrong any more`);
     this.#see({ kind: "log", epochs: await this.#log() });
-    let reported = 0;
-    let unsure = 0;
-    let undetailed = 0;
-    for (const name of COLLECTORS) {
-      const { accounts } = (await this.#objects.ask(`COLLECTOR/${name}`, "totals")) as { readonly accounts: Accounts };
-      reported += accounts.reported;
-      undetailed = Math.min(undetailed, accounts.undetailed);
-      unsure += accounts.pendingMax + accounts.lostMax;
-    }
-    if (reported > this.#finished || reported + unsure + this.#unknowable < this.#finished)
-      world.violated("8.9 counted once", `${this.#finished} finished, ${reported} reported and up to ${unsure} more`);
-    if (undetailed < 0) world.violated("8.9 counted once", `${-undetailed} calls are in two series`);
+    for (const wrong of await this.#accounting.judge()) world.violated("8.9 counted once", wrong);
   }
 }
 
