@@ -63,4 +63,5 @@ export function busiest(
 
 const byRefused = (a: BucketUse, b: BucketUse): number => b.refused - a.refused || b.wanted - a.wanted;
 
-const rounded = (rate: number): number => Number(rate.toPrecision(3));
+/** A rate to three digits, as it is shown: sums of rates have more. */
+export const rounded = (rate: number): number => Number(rate.toPrecision(3));

@@ -61,6 +61,13 @@ it("shows what edges name, and what objects have left", async () => {
   expect(await shown("?name=bob")).toHaveLength(1);
 });
 
+it("shows what edges want together in three digits, as what each wants", async () => {
+  await apply(limited);
+  await edge("a", [{ bucket: "default/p/all/[]", wanted: 9.66, refused: 0.1 }]);
+  await edge("b", [{ bucket: "default/p/all/[]", wanted: 0.1, refused: 0.2 }]);
+  expect(await shown("?name=all")).toMatchObject([{ wanted: 9.76, refused: 0.3 }]);
+});
+
 it.each([["default/p"], ["default/p/all"], ["default/p/all/[]"]])("fills up what %s means", async (name) => {
   await apply(limited);
   const bucket = env.RATE_LIMIT.getByName("default/p/all/[]");

@@ -2,7 +2,7 @@
 import type { BucketState } from "../../durable-objects/rate-limit.ts";
 import type { LimitsResponse, LimitStatus, ResetResponse } from "../../mesh/api.ts";
 import { compile } from "../../mesh/compile/compile.ts";
-import { type BucketUse, isMeant, limitOf, limitsOf, onlyBucketOf } from "../../mesh/limits.ts";
+import { type BucketUse, isMeant, limitOf, limitsOf, onlyBucketOf, rounded } from "../../mesh/limits.ts";
 import type { RateLimit } from "../../mesh/policies/rate-limit.ts";
 import type { Snapshot } from "../../mesh/snapshot.ts";
 import { type Env, fleet } from "./env.ts";
@@ -73,8 +73,8 @@ async function statusOf(env: Env, limit: RateLimit, { bucket, wanted, refused }:
     per: requests,
     windowMs,
     burst,
-    wanted,
-    refused,
+    wanted: rounded(wanted),
+    refused: rounded(refused),
   };
   if (local) return about;
   try {
