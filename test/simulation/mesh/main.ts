@@ -44,7 +44,7 @@ const STORM_MS = 12_000;
 /** Memory of a process that has simulated so many worlds is given back. */
 const SEEDS_A_PROCESS = 1000;
 /** Megabytes: most of what a run makes lives for one request, and is gone before so much of it has come together. */
-const YOUNG = "--max-semi-space-size=16";
+const YOUNG = "--max-semi-space-size=64";
 
 const stormMs = values.hours === undefined ? STORM_MS : Number(values.hours) * 3_600_000;
 const seed = Number(values.seed);
