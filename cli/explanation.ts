@@ -62,7 +62,7 @@ function considered(one: Considered) {
 const placeOf = ({ origin }: NonNullable<Explanation["taker"]>): string | null =>
   origin?.kind === "route" ? `spec.rules[${origin.index}]` : null;
 
-function reasonOf(because: Failure): string {
+export function reasonOf(because: Failure): string {
   switch (because.by) {
     case "path":
       return "the path is another";

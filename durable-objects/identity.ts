@@ -3,6 +3,9 @@ import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJW
 import type { Workload } from "../mesh/api.ts";
 import {
   ASSERTION_MS,
+  DEBUG_AUDIENCE,
+  DEBUG_ISSUER,
+  DEBUG_MS,
   edgeAudience,
   identity,
   issuerOf,
@@ -10,7 +13,7 @@ import {
   SKEW_MS,
   TOKEN_MS,
 } from "../mesh/identity.ts";
-import type { Jwk } from "../mesh/key-set.ts";
+import type { Jwk, KeySet } from "../mesh/key-set.ts";
 import { newKeys, published, rotate, type SigningKeys } from "../mesh/signing-keys.ts";
 
 /** Edges may keep the key that signs assertions for as long. */
@@ -21,7 +24,14 @@ const OLD_SECRET_MS = 60 * 60_000;
 /** SPIFFE's JWT-SVID takes ES256 and does not take EdDSA. */
 const ALGORITHM = "ES256";
 
-type Purpose = "workload" | "edge";
+/** What was signed must verify for as long as it is good, beside what clocks differ by. */
+const LIFETIMES_MS: Readonly<Record<Purpose, number>> = {
+  workload: TOKEN_MS,
+  edge: EDGE_KEY_MS + ASSERTION_MS,
+  debug: DEBUG_MS,
+};
+
+type Purpose = "workload" | "edge" | "debug";
 /** Private, and its public part. */
 type Pair = { readonly secret: Jwk; readonly open: Jwk };
 type Row = {
@@ -53,7 +63,7 @@ export class IdentityObject extends DurableObject {
 
   /** A workload with the SHA-256 of its secret; false where there is one that is not revoked. */
   async add(namespace: string, name: string, secret: string): Promise<boolean> {
-    await this.#keys();
+    await Promise.all([this.#keys("workload"), this.#keys("edge")]);
     const known = this.#find(namespace, name);
     if (known && known.revoked === null) return false;
     this.#sql.exec(
@@ -108,9 +118,9 @@ export class IdentityObject extends DurableObject {
 
   /** The keys that were next sign from now on. With `drop`, what older ones signed counts no longer. */
   async rotateKeys(drop: boolean): Promise<void> {
-    for (const purpose of ["workload", "edge"] as const) {
-      const keys = (await this.#keys())[purpose];
-      const lifetimeMs = (purpose === "workload" ? TOKEN_MS : EDGE_KEY_MS + ASSERTION_MS) + SKEW_MS;
+    for (const purpose of ["workload", "edge", "debug"] as const) {
+      const keys = await this.#keys(purpose);
+      const lifetimeMs = LIFETIMES_MS[purpose] + SKEW_MS;
       const fresh = await newPair(purpose);
       this.#kv.put(purpose, rotate(keys, fresh, Date.now(), { lifetimeMs, drop }));
     }
@@ -119,7 +129,7 @@ export class IdentityObject extends DurableObject {
 
   /** A token for the edges of the mesh; undefined, whatever the reason, where the secret is not this workload's. */
   async issue(trustDomain: string, namespace: string, name: string, secret: string): Promise<string | undefined> {
-    const { workload } = await this.#keys();
+    const workload = await this.#keys("workload");
     const row = this.#find(namespace, name);
     const now = Date.now();
     if (!row || row.revoked !== null) return undefined;
@@ -171,6 +181,26 @@ export class IdentityObject extends DurableObject {
     return keys && { key: { ...keys.current.secret }, until: Date.now() + EDGE_KEY_MS };
   }
 
+  /** With it, edges tell whoever sends it why they do what they do. `by` is the operator's name. */
+  async debugToken(by: string): Promise<string> {
+    const { current } = await this.#keys("debug");
+    const issuedAt = Math.floor(Date.now() / 1000);
+    return new SignJWT()
+      .setProtectedHeader({ alg: ALGORITHM, kid: String(current.open.kid), typ: "JWT" })
+      .setIssuer(DEBUG_ISSUER)
+      .setSubject(by)
+      .setAudience(DEBUG_AUDIENCE)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + DEBUG_MS / 1000)
+      .sign((await importJWK(current.secret as JWK, ALGORITHM)) as CryptoKey);
+  }
+
+  /** By which edges verify such tokens: none before the first. */
+  debugKeys(): KeySet {
+    const keys = this.#stored("debug");
+    return { keys: keys ? published(keys, Date.now()).map((pair) => ({ ...pair.open })) : [] };
+  }
+
   #find(namespace: string, name: string): Row | undefined {
     return this.#sql
       .exec<Row>("SELECT * FROM workloads WHERE namespace = ? AND name = ?", namespace, name)
@@ -182,16 +212,13 @@ export class IdentityObject extends DurableObject {
   }
 
   /** The keys, made when they are first needed. */
-  async #keys(): Promise<Record<Purpose, SigningKeys<Pair>>> {
-    const made = async (purpose: Purpose): Promise<SigningKeys<Pair>> => {
-      if (this.#stored(purpose) === undefined) {
-        const keys = newKeys(await newPair(purpose), await newPair(purpose));
-        // Another call may have been quicker: its keys may have signed already.
-        if (this.#stored(purpose) === undefined) this.#kv.put(purpose, keys);
-      }
-      return this.#stored(purpose)!; // stands above
-    };
-    return { workload: await made("workload"), edge: await made("edge") };
+  async #keys(purpose: Purpose): Promise<SigningKeys<Pair>> {
+    if (this.#stored(purpose) === undefined) {
+      const keys = newKeys(await newPair(purpose), await newPair(purpose));
+      // Another call may have been quicker: its keys may have signed already.
+      if (this.#stored(purpose) === undefined) this.#kv.put(purpose, keys);
+    }
+    return this.#stored(purpose)!; // stands above
   }
 
   #changed(): void {

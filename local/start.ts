@@ -151,6 +151,8 @@ Worth trying, in another terminal:
       which epoch every edge runs, and whether it has it from KV
   npx selvedge routes
       which request goes where
+  npx selvedge explain GET http://${HOST}:${edge}/ --live
+      why a running edge does what it does with a request
   npx selvedge apply -f ${path}${traffic ? " --wait" : ""}
       after changing the weights in ${path}/catalog.yaml: traffic shifts at once
   curl -X POST 'http://127.0.0.1:${payments}/_break?status=503&for=20s'

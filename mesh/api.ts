@@ -233,6 +233,9 @@ export type SecretResponse = { readonly secret: string };
 /** `POST /v1/identity/token`, with the bootstrap secret in place of an operator's token. */
 export type TokenResponse = { readonly token: string; readonly expiresInSeconds: number };
 
+/** `POST /v1/debug`: with `token` as the header `selvedge-debug`, an edge says in `selvedge-explanation` why it did what it did. */
+export type DebugResponse = { readonly token: string; readonly expiresInSeconds: number };
+
 /** `GET /v1/tokens`; `POST /v1/tokens` with `{name, role, expiresInMs?}` answers a SecretResponse, `POST /v1/tokens/revoke` takes `{name}`. */
 export type ApiTokensResponse = { readonly items: readonly ApiToken[] };
 export type ApiToken = {

@@ -24,6 +24,10 @@ export const MESH_HEADERS = {
   endpoint: "selvedge-endpoint",
   /** What a fault on purpose did to the call. */
   fault: "selvedge-fault",
+  /** By which an operator proves that it may ask why; workers/edge-proxy/debug.ts. */
+  debug: "selvedge-debug",
+  /** Why: what the edge decided about the request, as JSON. */
+  explanation: "selvedge-explanation",
 } as const;
 
 /**

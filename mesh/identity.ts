@@ -58,6 +58,12 @@ export function serviceAudience(trustDomain: string, service: string): string {
   return `spiffe://${trustDomain}/ns/${service.slice(dot + 1)}/svc/${service.slice(0, dot)}`;
 }
 
+/** Who vouches for an operator that asks an edge why, and whom it is told: any edge, and for nothing else. */
+export const DEBUG_ISSUER = "selvedge:control";
+export const DEBUG_AUDIENCE = "selvedge:debug";
+/** How long such a token is good, in milliseconds. */
+export const DEBUG_MS = 5 * 60_000;
+
 /** How long a workload's token is good, in milliseconds. */
 export const TOKEN_MS = 10 * 60_000;
 /** How long an assertion to a service is good, in milliseconds. */

@@ -136,9 +136,39 @@ export function matchService(
   const hash = hashOfService(service);
   const at = whereabouts(matcher, hash);
   if (typeof at !== "object" || "missing" in at) return at;
-  const own = caller === "" ? -1 : tableAt(at, serviceScope(port, caller), service, hash);
-  const table = own === -1 ? tableAt(at, serviceScope(port), service, hash) : own;
+  const table = serviceTable(at, service, hash, port, caller);
   return table === -1 ? undefined : matchTable(at, table, subject);
+}
+
+function serviceTable(shard: Shard, service: string, hash: number, port: number | undefined, caller: string): number {
+  const own = caller === "" ? -1 : tableAt(shard, serviceScope(port, caller), service, hash);
+  return own === -1 ? tableAt(shard, serviceScope(port), service, hash) : own;
+}
+
+/** The tables that are searched for an address, in their order, each with the name that it stands under; of those that are resident. */
+export function* tablesFor(
+  matcher: Matcher,
+  { port, caller }: { readonly port: number; readonly caller: string },
+  address: Address,
+): Generator<{ readonly name: string; readonly shard: Shard; readonly table: number }> {
+  if (address.kind === "service") {
+    const { service } = address;
+    const hash = hashOfService(service);
+    const shard = whereabouts(matcher, hash);
+    if (!shard || "missing" in shard) return;
+    const table = serviceTable(shard, service, hash, address.port, caller);
+    if (table !== -1) yield { name: service, shard, table };
+    return;
+  }
+  const listener = listenerOf(matcher, port, address.host);
+  if (!listener) return;
+  for (let name: string | undefined = address.host; name !== undefined; name = lessSpecific(name)) {
+    const hash = hashOfHost(name);
+    const shard = whereabouts(matcher, hash);
+    if (!shard || "missing" in shard) continue;
+    const table = tableAt(shard, listener.scope, name, hash);
+    if (table !== -1) yield { name, shard, table };
+  }
 }
 
 function matchName(

@@ -71,7 +71,7 @@ function found(shard: Shard, candidate: number, folder: string, prefix: boolean)
  * Notes in the shard's trail which places of the table lie on the way of the path, `/a/b` as the empty path, /a and /a/b, and says how
  * many. A segment is there whole or not at all; of a caller's endless path no more is read than the table's longest has.
  */
-function follow(shard: Shard, table: number, path: string): number {
+export function follow(shard: Shard, table: number, path: string): number {
   const longest = shard.tables[table]!;
   let hash = EMPTY_HASH;
   let passed = 0;

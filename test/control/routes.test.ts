@@ -47,6 +47,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   "/v1/identity/renew": { namespace: "default", name: "known" },
   "/v1/identity/revoke": { namespace: "default", name: "known" },
   "/v1/identity/rotate-keys": { drop: false },
+  "/v1/debug": {},
   "/v1/sign-in": undefined,
   "/v1/tokens": { name: "planted", role: "admin" },
   "/v1/tokens/revoke": { name: "planted" },

@@ -34,6 +34,7 @@ function lines(policy: AccessLog, status: number, drawn = 0, cause = ""): unknow
     call,
     telemetry: undefined,
     log: undefined,
+    explaining: undefined,
   };
   accessLogger(policy)(seen, call, cause, new Response(null, { status }), call.outside);
   return written.map((text) => JSON.parse(text as string));

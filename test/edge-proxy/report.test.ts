@@ -14,7 +14,16 @@ function answered(outside: Partial<Outside>): { readonly counted: number; readon
   );
   call.backend = "Service/shop/cart:80";
   const rule = { route: "shop/cart", rule: "0", layers: [], backends: [] };
-  const seen = { request, url: new URL(request.url), began: 1000, rule, call, telemetry: undefined, log: undefined };
+  const seen = {
+    request,
+    url: new URL(request.url),
+    began: 1000,
+    rule,
+    call,
+    telemetry: undefined,
+    log: undefined,
+    explaining: undefined,
+  };
   observed(seen, "", new Response("x", { status: 503, headers: { "content-length": "1" } }), call.outside);
   return { counted: call.outside.memory.recorder.finished, points };
 }

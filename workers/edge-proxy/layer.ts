@@ -1,6 +1,7 @@
 import type { Pointer } from "../../mesh/api.ts";
 import type { Denial } from "../../mesh/denial.ts";
 import type { Identity } from "../../mesh/identity.ts";
+import type { KeySet } from "../../mesh/key-set.ts";
 import type { Claims } from "../../mesh/policies/authorize-clause.ts";
 import type { Policy } from "../../mesh/snapshot.ts";
 import type {
@@ -15,6 +16,7 @@ import type { DataPoint } from "../../mesh/telemetry/data-point.ts";
 import type { Recording } from "../../mesh/telemetry/span.ts";
 import type { Trace } from "../../mesh/telemetry/trace.ts";
 import type { AnswerStore } from "./answers.ts";
+import type { Step } from "./step.ts";
 import type { EdgeKey, Memory } from "./memory.ts";
 
 /** One request on its way through the mesh. What goes upstream is changed in place by the layers on the way down. */
@@ -89,6 +91,8 @@ export type Call = {
   readonly recording: Recording | undefined;
   /** The id of the span that what is done now belongs to. */
   span: string;
+  /** Where what is decided now is told; undefined unless an operator asked. */
+  step: Step | undefined;
   /** The snapshot that this request is pinned to. */
   readonly pinned: Pointer;
   readonly outside: Outside;
@@ -147,6 +151,8 @@ export type Outside = {
   readonly zone: string;
   /** What signs assertions to services; undefined while the mesh has no workload. */
   readonly edgeKey: () => Promise<EdgeKey | undefined>;
+  /** What verifies that an operator may be told why. */
+  readonly debugKeys: () => Promise<KeySet>;
   /** Has a line written to the log, once the answer is on its way. */
   readonly log: (line: string) => void;
   /** Work that outlives the response. */

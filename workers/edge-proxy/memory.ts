@@ -45,6 +45,8 @@ export type Memory = {
   edgeKey: EdgeKey | undefined;
   /** Assertions by whom they are for and about; times in milliseconds since 1970. */
   readonly assertions: Map<string, { readonly token: string; readonly until: number }>;
+  /** By which operators prove that they may ask why; not asked for before `askAt`, in milliseconds since 1970. */
+  debugKeys: { readonly keys: KeySet; readonly askAt: number };
   /** Keys of token issuers, by the URL that they come from. */
   readonly keySets: Map<string, FetchedKeys>;
   readonly recorder: Recorder;
@@ -160,6 +162,7 @@ export const newMemory = (id: string): Memory => ({
   findings: new Map(),
   edgeKey: undefined,
   assertions: new Map(),
+  debugKeys: { keys: { keys: [] }, askAt: 0 },
   keySets: new Map(),
   recorder: newRecorder(id),
   hops: newExportQueue(),

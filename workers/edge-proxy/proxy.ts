@@ -16,6 +16,7 @@ import {
   type Matcher,
   matchService,
   type Missing,
+  type Subject,
 } from "../../mesh/match.ts";
 import { CARRIED_METHODS } from "../../mesh/methods.ts";
 import { timeAllowed } from "../../mesh/policies/deadline.ts";
@@ -23,11 +24,14 @@ import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Policy, Rule, WeightedBackend } from "../../mesh/snapshot.ts";
 import { DEFAULT_TELEMETRY, type Telemetry } from "../../mesh/policies/telemetry.ts";
 import { begin } from "../../mesh/telemetry/recorder.ts";
+import type { Labels } from "../../mesh/telemetry/series.ts";
 import { received, writeTrace } from "../../mesh/telemetry/trace.ts";
 import type { Ingress } from "./ingress.ts";
 import { accessLogger } from "./access-log.ts";
 import { bypassed } from "./bypass.ts";
 import { callerOf } from "./caller.ts";
+import { debuggerOf } from "./debug.ts";
+import { consideredFor, explain, explainedLayer, explainedTry, weightsOf } from "./explaining.ts";
 import { cleanResponse, isLooping, requestHeaders } from "./forwarding.ts";
 import { type Call, Denied, type Handler, type Layer, type MakeLayer, type Outside, stack } from "./layer.ts";
 import { layersOver } from "./layers.ts";
@@ -35,6 +39,7 @@ import { callersDeadline } from "./layers/deadline.ts";
 import { observed } from "./report.ts";
 import type { AccessLogger, Seen } from "./seen.ts";
 import { withSpan } from "./spans.ts";
+import { beginExplaining } from "./step.ts";
 import { upstream } from "./upstream.ts";
 
 /** `url` is the request's, parsed: the entry has needed it already. `fetchShard` makes one resident, or says that it could not. */
@@ -50,22 +55,44 @@ export type Proxy = (
 const handlers = new WeakMap<Rule, Ready>();
 type Ready = { readonly run: Handler; readonly telemetry: Telemetry; readonly log: AccessLogger | undefined };
 
-function readyOf({ rule, backends }: Match): Ready {
+function readyOf(match: Match): Ready {
+  const { rule } = match;
   const known = handlers.get(rule);
   if (known) return known;
-  const layers = layersOver(backends);
+  const telemetry = rule.layers.find((one) => one.kind === "telemetry") ?? DEFAULT_TELEMETRY;
+  const log = telemetry.accessLog && accessLogger(telemetry.accessLog);
+  const made = { run: handlerOf(match, USUAL), telemetry, log };
+  handlers.set(rule, made);
+  return made;
+}
+
+/** What stands around each layer, and around what sends to a backend. */
+type Around = {
+  readonly layer: (kind: Policy["kind"], layer: Layer) => Layer;
+  readonly send: (backend: Backend, send: Handler) => Handler;
+};
+const USUAL: Around = { layer: withSpan, send: (_backend, send) => send };
+const EXPLAINED: Around = { layer: (kind, layer) => explainedLayer(kind, withSpan(kind, layer)), send: explainedTry };
+
+/** The rule's whole stack. */
+function handlerOf({ rule, backends }: Match, around: Around): Handler {
+  const layers = sharedLayers(backends);
   const build: Build = (all, inner) =>
     bypassed(all, (policies) =>
       stack(
-        policies.map((policy) => withSpan(policy.kind, layerOf(layers, policy))),
+        policies.map((policy) => around.layer(policy.kind, layerOf(layers, policy))),
         inner,
       ),
     );
-  const telemetry = rule.layers.find((one) => one.kind === "telemetry") ?? DEFAULT_TELEMETRY;
-  const log = telemetry.accessLog && accessLogger(telemetry.accessLog);
-  const made = { run: build(rule.layers, split(backends, rule, build)), telemetry, log };
-  handlers.set(rule, made);
-  return made;
+  return build(rule.layers, split(backends, rule, build, around));
+}
+
+/** Rules that share backends share what is made of them: what is learnt of a group's endpoints belongs to the list that it was made of. */
+const made = new WeakMap<readonly Backend[], ReturnType<typeof layersOver>>();
+function sharedLayers(backends: readonly Backend[]): ReturnType<typeof layersOver> {
+  const layers = made.get(backends) ?? layersOver(backends);
+  made.set(backends, layers);
+  return layers;
 }
 
 export function proxy(routes: Matcher, pinned: Pointer): Proxy {
@@ -73,7 +100,13 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
     const seen: Seen = { request, url, began: outside.now(), ...UNKNOWN };
     const read = (name: string): string | null => request.headers.get(name);
     if (outside.counts) begin(outside.memory.recorder);
+    const answered = (cause: Labels["cause"], response: Response): Response => {
+      if (seen.explaining) explain(seen, seen.explaining, cause, response, outside);
+      return observed(seen, cause, response, outside);
+    };
     try {
+      const by = request.headers.has(MESH_HEADERS.debug) ? await debuggerOf(request, outside) : undefined;
+      if (by !== undefined) seen.explaining = beginExplaining(by, pinned, outside.now());
       refuseUncarried(request);
       if (endsHere(request)) return noFurther();
       const path = pathOf(routes, ingress, request, url);
@@ -88,6 +121,8 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         if (!(await fetchShard(match.missing))) throw new Denied({ cause: "no-shard" });
         match = find(routes, from, address, request, url);
       }
+      if (seen.explaining)
+        seen.explaining.considered = consideredFor(routes, from, address, subjectOf(address, request, url));
       if (!match) throw new Denied({ cause: "no-route" });
       seen.rule = match.rule;
       const { run: handler, telemetry, log } = readyOf(match);
@@ -131,6 +166,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         trace,
         recording: outside.exportsSpans ? { detailed: trace.sampled, spans: [] } : undefined,
         span: trace.spanId,
+        step: seen.explaining?.root,
         pinned,
         outside,
       };
@@ -139,19 +175,20 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
       seen.log = log;
       writeTrace(call.headers, trace, trace.spanId);
       const allowedMs = timeAllowed(read);
-      const run = allowedMs === undefined ? handler : callersDeadline(allowedMs)(handler);
+      const stacked = seen.explaining ? handlerOf(match, EXPLAINED) : handler;
+      const run = allowedMs === undefined ? stacked : callersDeadline(allowedMs)(stacked);
       const response = await run(call);
-      return observed(seen, call.stoodIn ?? (call.bypassed ? "bypassed" : ""), finish(response, call), outside);
+      return answered(call.stoodIn ?? (call.bypassed ? "bypassed" : ""), finish(response, call));
     } catch (error) {
       if (!(error instanceof Denied)) console.error("edge failed", error);
       const denial: Denial = error instanceof Denied ? error.denial : { cause: "internal" };
-      return observed(seen, denial.cause, mark(deny(denial, pinned), seen.call), outside);
+      return answered(denial.cause, mark(deny(denial, pinned), seen.call));
     }
   };
 }
 
 const NONE: readonly number[] = [];
-const UNKNOWN = { rule: undefined, call: undefined, telemetry: undefined, log: undefined };
+const UNKNOWN = { rule: undefined, call: undefined, telemetry: undefined, log: undefined, explaining: undefined };
 /** The one spelling of the path, for every decision and for the upstream. Whose listener reads it is known by the host alone. */
 function pathOf(routes: Matcher, { port }: Ingress, { url: whole }: Request, { hostname, pathname }: URL): string {
   // The parser has made slashes of them; what is behind a question mark is none of the path.
@@ -192,26 +229,29 @@ function find(
   routes: Matcher,
   { port, caller }: Pick<Ingress, "port" | "caller">,
   address: Address,
-  { method, headers }: Request,
+  request: Request,
   url: URL,
 ): Match | Missing | undefined {
-  const subject = {
-    method,
-    path: address.path,
-    header: (name: string) => headers.get(name),
-    query: (name: string) => url.searchParams.get(name),
-  };
+  const subject = subjectOf(address, request, url);
   return address.kind === "host"
     ? matchHost(routes, port, address.host, subject)
     : matchService(routes, address.service, address.port, caller, subject);
 }
 
+const subjectOf = ({ path }: Address, { method, headers }: Request, url: URL): Subject => ({
+  method,
+  path,
+  header: (name) => headers.get(name),
+  query: (name) => url.searchParams.get(name),
+});
+
 /** The rule's backends by weight, each with its own layers. */
-function split(backends: readonly Backend[], rule: Rule, build: Build): Handler {
-  const shares = rule.backends.map((one) => backendHandler(backends, one, build));
+function split(backends: readonly Backend[], rule: Rule, build: Build, around: Around): Handler {
+  const shares = rule.backends.map((one) => backendHandler(backends, one, build, around));
   const drawn = weigh(rule.backends.map(({ weight }, index) => ({ weight, index })).filter(({ weight }) => weight > 0));
   return (call) => {
     const share = call.place.share ?? pick(drawn, call.outside.random())?.index;
+    if (call.step) call.step.all[0]!.facts.weights = weightsOf(backends, rule, share); // the first is the rule's
     const run = share === undefined ? undefined : shares[share];
     if (share === undefined || !run) return Promise.reject(new Denied({ cause: "no-backend" }));
     call.place = { ...call.place, share };
@@ -221,10 +261,15 @@ function split(backends: readonly Backend[], rule: Rule, build: Build): Handler 
 
 type Build = (policies: readonly Policy[], inner: Handler) => Handler;
 
-function backendHandler(backends: readonly Backend[], { backend, layers }: WeightedBackend, build: Build): Handler {
+function backendHandler(
+  backends: readonly Backend[],
+  { backend, layers }: WeightedBackend,
+  build: Build,
+  around: Around,
+): Handler {
   const found = backend === null ? undefined : backends[backend];
   if (!found) return () => Promise.reject(new Denied({ cause: "no-backend" }));
-  const run = build(layers, upstream(found));
+  const run = build(layers, around.send(found, upstream(found)));
   return (call) => {
     call.backend = found.name;
     return run(call);

@@ -1,4 +1,4 @@
-import { beginCall, endCall, type Ended, newLimiter } from "../../../mesh/policies/adaptive.ts";
+import { allowed, beginCall, endCall, type Ended, newLimiter } from "../../../mesh/policies/adaptive.ts";
 import { type Call, Denied, type MakeLayer } from "../layer.ts";
 import { remember } from "../memory.ts";
 import { isGivenUp } from "../outcome.ts";
@@ -14,6 +14,7 @@ export const adaptiveConcurrency: MakeLayer<"adaptive-concurrency"> = (policy) =
   const { memory, now } = call.outside;
   const began = now();
   const limiter = memory.limiters.get(policy.name) ?? remember(memory.limiters, policy.name, newLimiter(policy, began));
+  if (call.step) call.step.facts.allowed = allowed(limiter, policy);
   if (!beginCall(limiter, policy, began))
     throw new Denied({ cause: "concurrency-limit", retryAfterMs: RETRY_AFTER_MS });
   let ended: Ended = "ignored";

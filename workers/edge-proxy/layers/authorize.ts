@@ -1,4 +1,4 @@
-import { authorizer, type Finding } from "../../../mesh/policies/authorize.ts";
+import { authorizer, explainAuthorization, type Finding } from "../../../mesh/policies/authorize.ts";
 import { tell } from "../findings.ts";
 import { type Call, Denied, type MakeLayer } from "../layer.ts";
 
@@ -7,6 +7,7 @@ export const authorize: MakeLayer<"authorize"> = ({ groups, mirrors = [] }) => {
   const decide = authorizer(groups);
   const copies = mirrors.map((mirror) => ({ ...mirror, decide: authorizer(mirror.groups) }));
   return (next) => (call) => {
+    if (call.step) call.step.facts.groups = explainAuthorization(groups, call);
     const refused = decide(call, (finding) => note(call, finding));
     if (!refused) {
       for (const copy of copies) {

@@ -15,6 +15,8 @@ import {
   type Place,
 } from "../../../mesh/policies/balance.ts";
 import { hashOf } from "../../../mesh/policies/hashing.ts";
+import { underWay } from "../../../mesh/policies/in-flight.ts";
+import { expectedMs } from "../../../mesh/policies/latency.ts";
 import { cookieValues } from "../../../mesh/policies/session.ts";
 import { addressOf, type Backend, type Endpoint, type Policy } from "../../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler, type MakeLayer, type Outside } from "../layer.ts";
@@ -62,6 +64,7 @@ async function attempt(next: Handler, call: Call, mine: Group, policy: BalanceLa
   const index =
     heldBy(call, mine, began) ?? pick(mine, policy, { key: keyOf(call, policy), tried: call.tried, random }, began);
   if (index === undefined) throw new Denied({ cause: "no-endpoint" });
+  if (call.step) call.step.facts.endpoints = scores(mine, began);
   call.place = { ...call.place, endpoint: index };
   call.tried = [...call.tried, index];
   begin(mine.members[index]!, began); // as picked
@@ -80,6 +83,19 @@ async function attempt(next: Handler, call: Call, mine: Group, policy: BalanceLa
     end(mine, index, policy, { outcome, began, outrun, ...(retryAfterMs !== undefined && { retryAfterMs }) }, now());
   }
 }
+
+/** Of many endpoints, those that an operator is told of. */
+const MOST_SCORES = 8;
+
+/** What the draw went by. */
+const scores = ({ members }: Group, now: number) =>
+  members.slice(0, MOST_SCORES).map((member) => ({
+    address: member.address,
+    weight: member.weight,
+    usable: isUsable(member, now),
+    underWay: underWay(member.inFlight, now),
+    expectedMs: member.latency ? Math.round(expectedMs(member.latency, now)) : null,
+  }));
 
 const NONE: ReadonlySet<string> = new Set();
 

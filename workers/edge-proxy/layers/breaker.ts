@@ -35,6 +35,7 @@ const RAMP_RETRY_MS = 1000;
 export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) => {
   const { memory, now, random } = call.outside;
   const forced = forcedOf(memory, policy.circuit, now());
+  if (call.step) call.step.facts.circuit = { name: policy.circuit, state: stateOf(call, policy, forced) };
   if (forced?.to === "open") throw new Denied({ cause: "breaker-open", retryAfterMs: forced.until - now() });
   if (forced) return next(call);
   const circuit = circuitOf(call, policy);
@@ -59,6 +60,9 @@ export const breaker: MakeLayer<"breaker"> = (policy) => (next) => async (call) 
     count(call, circuit, policy, outcome, began);
   }
 };
+
+const stateOf = (call: Call, policy: CircuitPolicy, forced: Forced | undefined): string =>
+  forced ? `held ${forced.to}` : circuitOf(call, policy).view.kind;
 
 /** The same for each endpoint by itself, beneath the draw of one: an open circuit refuses, and another is drawn. */
 export const endpointBreaker =

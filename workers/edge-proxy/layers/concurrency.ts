@@ -42,6 +42,7 @@ export const concurrency: MakeLayer<"concurrency"> = (policy) => {
       const holder = holderOf(call, policy);
       const { memory, now } = call.outside;
       const number = ++memory.seq;
+      if (call.step) Object.assign(call.step.facts, { permits: holder.permits, underWay: holder.calls.size });
       // Nearly every call finds a permit in this isolate, and then nothing here waits.
       return beginCall(holder, number, policy.longestCallMs, now())
         ? underPermit(send, call, holder, number, policy)

@@ -18,6 +18,7 @@ export const hedge: MakeLayer<"hedge"> = (policy) => (next) => async (call) => {
   const began = now();
   const left = mayCopy(call) ? (call.passedOn ?? (await claimOf(call)) ?? TREE_RETRIES) : 0;
   const { delayMs } = pace;
+  if (call.step) Object.assign(call.step.facts, { copies: left, delayMs: delayMs ?? null });
   if (left === 0 || delayMs === undefined) {
     const response = await next(call);
     answered(pace, policy, now() - began);

@@ -49,6 +49,7 @@ async function once(next: Handler, call: Call, policy: Idempotency, key: string)
     owner: `${memory.id}.${++memory.seq}`,
   };
   const reply = await beginning(call, running, fingerprint);
+  if (call.step) call.step.facts.key = reply?.kind ?? "object away";
   call.covered = policy.repeatable;
   // A key promises more than a method does: of a PUT, too, there is one execution.
   if (!policy.repeatable && method !== "POST" && method !== "PATCH") call.once = true;

@@ -49,6 +49,7 @@ async function sendCopy<T>(
     signal: expiry.signal,
     progress: { sent: false },
     recording: undefined,
+    step: undefined,
   };
   try {
     return await read(await send({ ...copy, body: await body() }));

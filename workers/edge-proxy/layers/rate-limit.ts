@@ -99,6 +99,7 @@ type Lacking = { readonly claim: Claim; readonly found: Exclude<Standing, "token
 /** Takes of each limit what the call costs if all have it in hand; otherwise nothing, and tells which has not. */
 function take(call: Call, claims: readonly Claim[]): Lacking | undefined {
   const now = call.outside.now();
+  if (call.step) call.step.facts.limits = claims.map((one) => stateOf(one, now));
   for (const one of claims) {
     if (!isPossible(one.cost, one.ready)) return { claim: one, found: "never" };
     const found = standing(one.holder, one.cost, now);
@@ -109,6 +110,14 @@ function take(call: Call, claims: readonly Claim[]): Lacking | undefined {
   for (const one of claims) if (isDue(one.holder, now)) call.outside.later(refresh(call, one));
   return undefined;
 }
+
+/** As the decision finds it. */
+const stateOf = ({ ready, holder, cost }: Claim, now: number) => ({
+  limit: ready.limit.name,
+  cost,
+  finds: isPossible(cost, ready) ? standing(holder, cost, now) : "never",
+  left: holder.failures === 0 ? remaining(holder, ready.limit, now) : null,
+});
 
 /** Waits until every limit has in hand what the call takes. Throws Denied when one has none to give. */
 async function admission(call: Call, claims: readonly Claim[]): Promise<void> {

@@ -30,6 +30,7 @@ export const retry: MakeLayer<"retry"> = (policy) => (next) => async (call) => {
   // What a try leaves behind must not bind the next.
   const { signal, place, deadline } = call;
   await passOn(call, passedOn);
+  if (call.step) Object.assign(call.step.facts, { own, budget: retries.held.tokens, heldUntil: retries.heldUntil });
   for (let made = 0; ; made++) {
     countTry(call);
     const tried = await attempt(next, call);
