@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { analyzeCommand } from "./commands/analyze.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { authzCommand } from "./commands/authz.ts";
 import { breakersCommand } from "./commands/breakers.ts";
 import { bypassCommand } from "./commands/bypass.ts";
@@ -58,6 +59,7 @@ for (const add of [
   explainCommand,
   authzCommand,
   historyCommand,
+  auditCommand,
   rollbackCommand,
   proxyStatusCommand,
   routesCommand,

@@ -16,3 +16,9 @@ export function parseEpoch(text: string): number {
     throw new InvalidArgumentError("An epoch is a whole number.");
   return Number(text);
 }
+
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text) || Number(text) > 1000)
+    throw new InvalidArgumentError("Write a number from 1 to 1000.");
+  return Number(text);
+}

@@ -3,6 +3,14 @@ import { DurableObject } from "cloudflare:workers";
 import type { HistoryEntry, Pointer } from "../mesh/api.ts";
 import type { Role } from "../mesh/role.ts";
 import { NOWHERE } from "../mesh/pointer.ts";
+import {
+  type Attempt,
+  AuditLog,
+  type AuditQuery,
+  type DeniedAttempt,
+  type Result,
+  type StoredEntry,
+} from "./audit-log.ts";
 
 /** One epoch's resources, each as canonical JSON, by key. */
 export type StoredMesh = Pointer & { readonly bodies: readonly string[] };
@@ -20,6 +28,9 @@ export type Commit = {
   /** SHA-256 of the snapshot that the resources compile to. */
   readonly hash: string;
   readonly author: string;
+  /** For the audit log, what was asked of control, and as whom. */
+  readonly action: string;
+  readonly role: Role | "";
   readonly message: string;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -52,10 +63,11 @@ export type Committed = { readonly ok: boolean; readonly epoch: number };
 
 /**
  * The truth about what was applied: an append-only log of epochs, of which nothing is ever updated or deleted, so every past
- * epoch can be read again; and the API tokens and sign-ins. One instance, named "config"; KV cannot hold this, having no compare-and-set.
+ * epoch can be read again; the audit log; and the API tokens and sign-ins. One instance, named "config"; KV cannot hold this, having no compare-and-set.
  */
 export class ConfigObject extends DurableObject {
   readonly #sql = this.ctx.storage.sql;
+  readonly #audit = new AuditLog(this.#sql);
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
@@ -116,7 +128,7 @@ export class ConfigObject extends DurableObject {
       const head = this.head();
       if (head.epoch !== base) return { ok: false, epoch: head.epoch };
       const epoch = Math.max(base, above) + 1;
-      const { hash, author, message, at, created, configured, deleted } = entry;
+      const { hash, author, message, at, created, configured, deleted, action, role } = entry;
       this.#sql.exec(
         "INSERT INTO epochs (epoch, hash, author, message, at, created, configured, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         epoch,
@@ -135,8 +147,45 @@ export class ConfigObject extends DurableObject {
       for (const key of deletes) {
         this.#sql.exec("INSERT INTO changes (key, epoch, body_hash) VALUES (?, ?, NULL)", key, epoch);
       }
+      const detail = { message, created, configured, deleted };
+      this.#audit.add({ at, who: author, role, action }, { outcome: "done", status: 200, epoch, detail });
       return { ok: true, epoch };
     });
+  }
+
+  /** What the epoch changed, each key's body before and after; null where there was or is none. */
+  changesOf(epoch: number): readonly { readonly before: string | null; readonly after: string | null }[] {
+    return this.#sql
+      .exec<{ before: string | null; after: string | null }>(
+        `SELECT was.body AS before, is_.body AS after FROM changes AS this
+         LEFT JOIN bodies AS is_ ON is_.hash = this.body_hash
+         LEFT JOIN changes AS last ON last.key = this.key
+           AND last.epoch = (SELECT MAX(epoch) FROM changes WHERE key = this.key AND epoch < this.epoch)
+         LEFT JOIN bodies AS was ON was.hash = last.body_hash
+         WHERE this.epoch = ? ORDER BY this.key`,
+        epoch,
+      )
+      .toArray();
+  }
+
+  beginAttempt(attempt: Attempt): number {
+    return this.#audit.begin(attempt);
+  }
+
+  endAttempt(id: number, result: Result): void {
+    this.#audit.end(id, result);
+  }
+
+  addAttempt(attempt: Attempt, result: Result): void {
+    this.#audit.add(attempt, result);
+  }
+
+  addDenied(attempts: readonly DeniedAttempt[]): void {
+    this.#audit.denied(attempts);
+  }
+
+  audit(query: AuditQuery): readonly StoredEntry[] {
+    return this.#audit.read(query);
   }
 
   /** All API tokens by name, expired ones as well. */

@@ -79,6 +79,33 @@ export type HistoryEntry = {
   readonly deleted: number;
 };
 
+/** `GET /v1/audit`, newest first: every change that was asked of control, and every attempt that was not let in. */
+export type AuditResponse = { readonly items: readonly AuditEntry[] };
+export type AuditEntry = {
+  readonly id: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The token's name, with what its holder calls itself; empty for who had none that is known. */
+  readonly who: string;
+  readonly role: Role | "";
+  /** The last part of the route's path: `apply`, `tokens/revoke`. Empty where nobody was let in to say. */
+  readonly action: string;
+  /** `begun`: control did not live to say what became of it. `refused`: for what it said; `denied`: for who asked. */
+  readonly outcome: "done" | "refused" | "failed" | "begun" | "denied";
+  readonly status: number | null;
+  /** The one that it made. */
+  readonly epoch: number | null;
+  /** How many attempts this stands for. */
+  readonly count: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+/** `GET /v1/changes?epoch=N`: what the epoch changed. A resource is null where there was or is none. */
+export type ChangesResponse = {
+  readonly epoch: number;
+  readonly items: readonly { readonly before: Resource | null; readonly after: Resource | null }[];
+};
+
 /** `GET /v1/edges`: the isolates that reported in within the last minute. */
 export type EdgesResponse = { readonly epoch: number; readonly hash: string; readonly edges: readonly EdgeStatus[] };
 export type EdgeStatus = EdgeReport & {

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { ApplyRequest, ChangeResponse, ChangeResult } from "../../mesh/api.ts";
 import { connect } from "../client.ts";
+import { colouredDiff } from "../coloured-diff.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { filenameOption } from "../options.ts";
 import { readSources } from "../sources.ts";
-import { paint, print, printable, say } from "../terminal.ts";
+import { print, say } from "../terminal.ts";
 
 /** diff(1)'s codes, which kubectl diff keeps too. */
 const SAME = 0;
@@ -53,25 +54,12 @@ async function diff(command: Command, paths: readonly string[], prune: boolean):
   if (external) return runExternal(external.split(/\s+/), changes);
   const { unifiedDiff } = await import("../../mesh/line-diff.ts");
   for (const { name, before, after } of changes)
-    print(coloured(unifiedDiff(before, after, `live/${name}`, `merged/${name}`)));
+    print(colouredDiff(unifiedDiff(before, after, `live/${name}`, `merged/${name}`)));
   return DIFFERENT;
 }
 
 const fileName = ({ kind, namespace, name }: ChangeResult): string =>
   `${[kind, namespace, name].filter(Boolean).join(".")}.yaml`;
-
-function coloured(text: string): string {
-  const { bold, cyan, green, red } = paint(process.stdout);
-  return text
-    .split("\n")
-    .map((raw) => {
-      const line = printable(raw);
-      if (/^(---|\+\+\+) /.test(line)) return bold(line);
-      if (line.startsWith("@@")) return cyan(line);
-      return line.startsWith("-") ? red(line) : line.startsWith("+") ? green(line) : line;
-    })
-    .join("\n");
-}
 
 /** The program gets two folders, as KUBECTL_EXTERNAL_DIFF does; no shell is between, so a name cannot become a command. */
 async function runExternal([program = "", ...args]: readonly string[], changes: readonly Change[]): Promise<number> {

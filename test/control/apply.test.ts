@@ -61,6 +61,8 @@ describe("apply", () => {
       base: 1,
       hash: "b".repeat(64),
       author: "another",
+      action: "apply",
+      role: "editor",
       message: "",
       at: 0,
       puts: [{ key: key("other"), body }],

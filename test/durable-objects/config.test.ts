@@ -18,6 +18,8 @@ const commit = (over: Partial<Commit>): Commit => ({
   created: 0,
   configured: 0,
   deleted: 0,
+  action: "apply",
+  role: "admin",
   ...over,
 });
 
@@ -143,4 +145,18 @@ it("reads every epoch as a plain map would have it", async () => {
     }),
     { numRuns: 40 },
   );
+});
+
+it("the audit log keeps what was done, however many attempts were not let in", async () => {
+  const config = fresh();
+  await config.commit(commit({ hash: "one" }));
+  const attempt = (who: string) => ({ at: 1000, who, role: "viewer" as const, action: "apply", count: 1 });
+  for (let from = 0; from < 6000; from += 1000)
+    await config.addDenied(Array.from({ length: 1000 }, (_, n) => attempt(`w${from + n}`)));
+  await config.addDenied([{ ...attempt("w5999"), count: 4 }]);
+  const kept = await config.audit({ limit: 10_000 });
+  expect(kept.length).toBeLessThanOrEqual(5101);
+  expect(kept.length).toBeGreaterThan(5000);
+  expect(kept[0]).toMatchObject({ who: "w5999", outcome: "denied", count: 5 });
+  expect(kept.at(-1)).toMatchObject({ action: "apply", outcome: "done", epoch: 1 });
 });

@@ -6,6 +6,7 @@ import { type Plan, planApply, planDelete, planRollback, resultOf, tally } from 
 import { byPlace, type Problem } from "../../mesh/problem.ts";
 import { readFiles } from "../../mesh/resources/read.ts";
 import { keyOf, type Resource } from "../../mesh/resources/resource.ts";
+import type { Tell } from "./audit.ts";
 import type { Caller } from "./auth.ts";
 import { config, type Env } from "./env.ts";
 import { identityView, isNewest } from "./identity-view.ts";
@@ -19,21 +20,29 @@ import { type Compiled, compiled } from "./snapshot.ts";
 /** With n rivals one of them wins each round; more than this at once and a caller is told to come back. */
 const MAX_TRIES = 40;
 
+/** Of what a refused change named, for the audit log. */
+const MOST_TOLD = 20;
+
 type Proposal = Plan & {
   readonly problems?: readonly Problem[];
   /** Of what compiling the whole mesh found, what this change is to be told. */
   readonly concerning?: (found: readonly Problem[]) => readonly Problem[];
 };
-type Asked = Pick<ApplyRequest, "dryRun" | "author" | "message">;
+type Asked = Pick<ApplyRequest, "dryRun" | "author" | "message"> & { readonly action: "apply" | "delete" | "rollback" };
 
-export async function apply(request: Request, env: Env, caller: Caller): Promise<Response> {
+export async function apply(request: Request, env: Env, caller: Caller, tell: Tell): Promise<Response> {
   const asked = await bodyOf<ApplyRequest>(request, applyRequest);
+  tell({
+    dryRun: asked.dryRun,
+    files: asked.files.slice(0, MOST_TOLD).map((file) => file.name),
+    message: asked.message,
+  });
   const { resources, problems, locate } = readFiles(asked.files);
   refuseErrors(problems);
   // Warnings about what these files do not touch are `selvedge analyze`'s to tell; errors stand in the way of everyone.
   const concerning: Proposal["concerning"] = (found) =>
     found.map(locate).filter(({ at, resource, severity }) => at ?? (resource === undefined || severity === "error"));
-  return change(request, env, caller, asked, (current) => ({
+  return change(request, env, caller, { ...asked, action: "apply" }, (current) => ({
     ...planApply(current, resources, { prune: asked.prune ?? false, now: Date.now() }),
     problems,
     concerning,
@@ -41,20 +50,24 @@ export async function apply(request: Request, env: Env, caller: Caller): Promise
 }
 
 /** Named for its route; `delete` is no name for a function. */
-export async function remove(request: Request, env: Env, caller: Caller): Promise<Response> {
+export async function remove(request: Request, env: Env, caller: Caller, tell: Tell): Promise<Response> {
   const asked = await bodyOf<DeleteRequest>(request, deleteRequest);
-  return change(request, env, caller, asked, (current) => planDelete(current, asked.refs));
+  tell({ dryRun: asked.dryRun, refs: asked.refs.slice(0, MOST_TOLD), message: asked.message });
+  return change(request, env, caller, { ...asked, action: "delete" }, (current) => planDelete(current, asked.refs));
 }
 
-export async function rollback(request: Request, env: Env, caller: Caller): Promise<Response> {
+export async function rollback(request: Request, env: Env, caller: Caller, tell: Tell): Promise<Response> {
   const {
     to,
     message = `Roll back to epoch ${to}`,
     ...asked
   } = await bodyOf<RollbackRequest>(request, rollbackRequest);
+  tell({ dryRun: asked.dryRun, to, message });
   const old = await meshAt(env, to);
   if (!old) throw new Refusal("not-found", { detail: `There is no epoch ${to}.` });
-  return change(request, env, caller, { ...asked, message }, (current) => planRollback(current, old.resources));
+  return change(request, env, caller, { ...asked, message, action: "rollback" }, (current) =>
+    planRollback(current, old.resources),
+  );
 }
 
 /**
@@ -109,6 +122,8 @@ async function change(
         above: await newestElsewhere(env),
         hash: next.hash,
         author,
+        action: asked.action,
+        role: caller.role,
         message,
         at: Date.now(),
         ...edits(plan),

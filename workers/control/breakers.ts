@@ -3,6 +3,8 @@ import type { BreakersResponse, BreakerStatus } from "../../mesh/api.ts";
 import { type CircuitOf, circuitsOf } from "../../mesh/circuits.ts";
 import type { Snapshot } from "../../mesh/snapshot.ts";
 import { compile } from "../../mesh/compile/compile.ts";
+import type { Tell } from "./audit.ts";
+import type { Caller } from "./auth.ts";
 import { type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, breakersQuery, holdRequest, queryOf } from "./request.ts";
@@ -38,8 +40,9 @@ type Told = {
 };
 
 /** Holds a circuit that there is. */
-export async function hold(request: Request, env: Env): Promise<Response> {
+export async function hold(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const asked = await bodyOf(request, holdRequest);
+  tell(asked);
   const { circuits } = await circuitsInForce(env);
   if (!circuits.some(({ circuit }) => circuit === asked.circuit))
     throw new Refusal("not-found", { detail: `No breaker is called ${asked.circuit}.` });

@@ -5,6 +5,8 @@ import { muster } from "../../mesh/fleet.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { TOKEN_MS } from "../../mesh/identity.ts";
 import { labelName, objectName } from "../../mesh/resources/parts.ts";
+import type { Tell } from "./audit.ts";
+import type { Caller } from "./auth.ts";
 import { config, type Env, fleet, identities, trustDomainOf } from "./env.ts";
 import { identityView } from "./identity-view.ts";
 import { publishIdentity } from "./publish.ts";
@@ -21,8 +23,9 @@ export async function workloads(request: Request, env: Env): Promise<Response> {
   return Response.json({ trustDomain: trustDomainOf(env), items: [...items] } satisfies WorkloadsResponse);
 }
 
-export async function addWorkload(request: Request, env: Env): Promise<Response> {
+export async function addWorkload(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const workload = await bodyOf<WorkloadRequest>(request, workloadRequest);
+  tell(workload);
   const secret = newSecret(workload);
   const added = await identities(env).add(workload.namespace, workload.name, await digest(secret));
   if (!added)
@@ -33,22 +36,25 @@ export async function addWorkload(request: Request, env: Env): Promise<Response>
   return Response.json({ secret } satisfies SecretResponse);
 }
 
-export async function renewWorkload(request: Request, env: Env): Promise<Response> {
+export async function renewWorkload(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const workload = await bodyOf<WorkloadRequest>(request, workloadRequest);
+  tell(workload);
   const secret = newSecret(workload);
   if (!(await identities(env).renew(workload.namespace, workload.name, await digest(secret)))) throw missing(workload);
   return Response.json({ secret } satisfies SecretResponse);
 }
 
-export async function revokeWorkload(request: Request, env: Env): Promise<Response> {
+export async function revokeWorkload(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const workload = await bodyOf<WorkloadRequest>(request, workloadRequest);
+  tell(workload);
   if (!(await identities(env).revoke(workload.namespace, workload.name))) throw missing(workload);
   return Response.json(await publishIdentity(env, `Workload ${titleOf(workload)} revoked`));
 }
 
 /** What signs next must be known to every edge before it signs, or a request would be refused in between. */
-export async function rotateKeys(request: Request, env: Env): Promise<Response> {
+export async function rotateKeys(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const { drop } = await bodyOf<z.output<typeof rotationRequest>>(request, rotationRequest);
+  tell({ drop });
   const [edges, head] = await Promise.all([fleet(env).edges(), config(env).head()]);
   const { stale, refused } = muster(edges, head);
   const behind = [...stale, ...refused];

@@ -1,6 +1,7 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { includes } from "../../mesh/role.ts";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import { actionOf, audited, countDenied } from "./audit.ts";
 import { type Caller, callerOf } from "./auth.ts";
 import { page, PATHS } from "./dashboard.ts";
 import type { Bindings, Env } from "./env.ts";
@@ -13,7 +14,15 @@ import { FOR_OPERATORS } from "./routes.ts";
 import { authorizationOf, closeSession, openSession, readSession } from "./session.ts";
 import { tokenBehind } from "./sign-in.ts";
 
-const app = new Hono<{ Bindings: Env; Variables: { caller: Caller } }>();
+type Hosted = { Bindings: Env; Variables: { caller: Caller } };
+const app = new Hono<Hosted>();
+
+/** In the audit log, whoever has brought no good secret is nobody, and what was asked for stands there only if it took one of its own. */
+function counted({ env, req, executionCtx }: Context<Hosted>, response: Response): Response {
+  const action = req.path === "/session" ? "session" : req.path === "/v1/identity/token" ? "identity/token" : "";
+  if (response.status === 401) countDenied(env, { who: "", role: "", action }, (work) => executionCtx.waitUntil(work));
+  return response;
+}
 
 app.use(async (context, next) => {
   await next();
@@ -22,24 +31,26 @@ app.use(async (context, next) => {
   context.header("x-content-type-options", "nosniff");
 });
 /** For those who are no operators: workloads, who bring a secret of their own, and services, who verify. */
-app.post("/v1/identity/token", (context) => token(context.req.raw, context.env));
+app.post("/v1/identity/token", async (context) => counted(context, await token(context.req.raw, context.env)));
 app.get("/.well-known/jwks.json", (context) => keySet(context.req.raw, context.env));
 // Before anyone is asked for a token: the page in which to enter one, and the session that it opens.
 for (const path of PATHS) app.get(path, (context) => page(context.req.raw));
-app.post("/session", (context) =>
-  openSession(
-    context.req.raw,
-    (authorization) => callerOf(authorization, context.env),
-    (code) => tokenBehind(code, context.env),
-  ),
-);
+app.post("/session", async (context) => {
+  const { req, env } = context;
+  const opened = await openSession(
+    req.raw,
+    (authorization) => callerOf(authorization, env),
+    (code) => tokenBehind(code, env),
+  );
+  return counted(context, opened);
+});
 app.delete("/session", (context) => closeSession(context.req.raw));
 app.get("/v1/session", (context) =>
   readSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
 );
 app.use(async (context, next) => {
   const caller = await callerOf(authorizationOf(context.req.raw), context.env);
-  if (caller instanceof Response) return caller;
+  if (caller instanceof Response) return counted(context, caller);
   context.set("caller", caller);
   return next();
 });
@@ -55,9 +66,16 @@ app.use(
 for (const [method, path, role, handler] of FOR_OPERATORS) {
   app.on(method, path, (context) => {
     const { caller } = context.var;
+    const { req, env } = context;
+    const action = actionOf(path);
     // Before anything is read: what a request holds makes no difference to one who may not ask.
-    if (!includes(caller.role, role)) return answer("forbidden");
-    return handler(context.req.raw, context.env, caller);
+    if (!includes(caller.role, role)) {
+      const attempt = { who: caller.name, role: caller.role, action };
+      countDenied(env, attempt, (work) => context.executionCtx.waitUntil(work));
+      return answer("forbidden");
+    }
+    if (method === "GET") return handler(req.raw, env, caller, () => {});
+    return audited(env, caller, action, (tell) => handler(req.raw, env, caller, tell));
   });
 }
 app.notFound(() => answer("not-found"));

@@ -5,6 +5,8 @@ import { compile } from "../../mesh/compile/compile.ts";
 import { type BucketUse, isMeant, limitOf, limitsOf, onlyBucketOf, rounded } from "../../mesh/limits.ts";
 import type { RateLimit } from "../../mesh/policies/rate-limit.ts";
 import type { Snapshot } from "../../mesh/snapshot.ts";
+import type { Tell } from "./audit.ts";
+import type { Caller } from "./auth.ts";
 import { type Env, fleet } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, limitsQuery, queryOf, resetRequest } from "./request.ts";
@@ -23,8 +25,9 @@ export async function limits(request: Request, env: Env): Promise<Response> {
 }
 
 /** Fills up the buckets that are meant: of a policy or a limit those that edges name, or one by its own name. */
-export async function reset(request: Request, env: Env): Promise<Response> {
+export async function reset(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const { name } = await bodyOf(request, resetRequest);
+  tell({ name });
   const { limits: all } = await limitsInForce(env);
   // A bucket has its name even if no edge has named it of late.
   const isBucket = all.some((limit) => name !== limit.name && isMeant(name, limit.name));

@@ -1,3 +1,4 @@
+import type { DeniedAttempt } from "../../durable-objects/audit-log.ts";
 import type { StoredToken } from "../../durable-objects/config.ts";
 import type { Status } from "../../mesh/compile/status.ts";
 import type { Pointer } from "../../mesh/api.ts";
@@ -20,6 +21,8 @@ export type Memory = {
   compiled: { readonly memo: Memo; readonly published: Encoded } | undefined;
   /** All API tokens, and when they were asked for, in milliseconds since 1970. */
   tokens: { readonly at: number; readonly list: readonly StoredToken[] } | undefined;
+  /** Attempts that were not let in, by caller and thing, until the log is told; and until when a request waits to tell it. */
+  readonly denied: { readonly attempts: Map<string, DeniedAttempt>; tellingUntil: number };
   /** The last one that was seen: to be used only if `isNewest` says so before anything comes of it. */
   identity: IdentityView;
   /** Of the epoch that was last asked for. Ten thousand routes take half a second to compile. */
@@ -32,6 +35,7 @@ export const newMemory = (): Memory => ({
   mesh: undefined,
   compiled: undefined,
   tokens: undefined,
+  denied: { attempts: new Map(), tellingUntil: 0 },
   identity: { version: "", identity: undefined },
   statuses: undefined,
   written: undefined,

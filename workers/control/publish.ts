@@ -232,6 +232,8 @@ async function recommit(env: Env, { epoch, hash }: Pointer, message: string, abo
     above,
     hash,
     author: "control",
+    action: "publish",
+    role: "",
     message,
     at: Date.now(),
     puts: [],

@@ -52,6 +52,18 @@ export const historyQuery = z.strictObject({
   before: z.coerce.number().pipe(epoch).exactOptional(),
 });
 
+export const auditQuery = z.strictObject({
+  limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(50),
+  /** Only entries before this one: the last of a page asks for the next. */
+  before: z.coerce.number().pipe(epoch).exactOptional(),
+  who: name.exactOptional(),
+  action: name.exactOptional(),
+  /** Milliseconds since 1970. */
+  since: z.coerce.number().pipe(epoch).exactOptional(),
+});
+
+export const changesQuery = z.strictObject({ epoch: z.coerce.number().pipe(z.int().min(1)) });
+
 const where = z.string().max(1024).exactOptional();
 
 /**

@@ -1,6 +1,7 @@
 /** What holders of a token may ask for. There is nothing for anyone else: not even that a path does not exist. */
 import type { Role } from "../../mesh/role.ts";
 import { apply, remove, rollback } from "./apply.ts";
+import { audit, changes, type Tell } from "./audit.ts";
 import type { Caller } from "./auth.ts";
 import { breakers, hold } from "./breakers.ts";
 import { check } from "./check.ts";
@@ -15,7 +16,7 @@ import { edges, history, resources, snapshot } from "./read.ts";
 import { makeSignIn } from "./sign-in.ts";
 import { createToken, revokeToken, tokens } from "./tokens.ts";
 
-type Handler = (request: Request, env: Env, caller: Caller) => Promise<Response>;
+type Handler = (request: Request, env: Env, caller: Caller, tell: Tell) => Promise<Response>;
 
 /** Each with the role that it takes. */
 export const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: string, role: Role, handler: Handler])[] =
@@ -26,6 +27,8 @@ export const FOR_OPERATORS: readonly (readonly [method: "GET" | "POST", path: st
     ["POST", "/v1/publish", "editor", async (_request, env) => Response.json(await publishNow(env))],
     ["GET", "/v1/resources", "viewer", resources],
     ["GET", "/v1/history", "viewer", history],
+    ["GET", "/v1/changes", "viewer", changes],
+    ["GET", "/v1/audit", "admin", audit],
     ["GET", "/v1/edges", "viewer", edges],
     ["GET", "/v1/snapshot", "viewer", snapshot],
     ["GET", "/v1/check", "viewer", check],

@@ -4,7 +4,8 @@ import type { ApiTokensResponse, SecretResponse } from "../../mesh/api.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { objectName } from "../../mesh/resources/parts.ts";
 import { ROLES } from "../../mesh/role.ts";
-import { digest } from "./auth.ts";
+import type { Tell } from "./audit.ts";
+import { type Caller, digest } from "./auth.ts";
 import { config, type Env } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 import { bodyOf, noQuery, queryOf } from "./request.ts";
@@ -31,8 +32,9 @@ export async function tokens(request: Request, env: Env): Promise<Response> {
   return Response.json({ items } satisfies ApiTokensResponse);
 }
 
-export async function createToken(request: Request, env: Env): Promise<Response> {
+export async function createToken(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const { name, role, expiresInMs } = await bodyOf<z.output<typeof creation>>(request, creation);
+  tell({ name, role, expiresInMs });
   const secret = `selv_${base64url(crypto.getRandomValues(new Uint8Array(32)))}`;
   const hash = hexOf(new Uint8Array(await digest(secret)));
   const created = Date.now();
@@ -48,8 +50,9 @@ export async function createToken(request: Request, env: Env): Promise<Response>
   return Response.json({ secret } satisfies SecretResponse);
 }
 
-export async function revokeToken(request: Request, env: Env): Promise<Response> {
+export async function revokeToken(request: Request, env: Env, _caller: Caller, tell: Tell): Promise<Response> {
   const { name } = await bodyOf<z.output<typeof revocation>>(request, revocation);
+  tell({ name });
   if (!(await config(env).removeToken(name))) throw new Refusal("not-found", { detail: `There is no token ${name}.` });
   env.memory.tokens = undefined;
   return Response.json({ name });
