@@ -77,6 +77,11 @@ export async function startFleet(within = tmpdir()): Promise<Fleet> {
     },
   };
   // The state process is the oldest, and owns the KV files for all.
-  for (const name of PARTS) await start(name);
+  try {
+    for (const name of PARTS) await start(name);
+  } catch (error) {
+    await fleet.close();
+    throw error;
+  }
   return fleet;
 }

@@ -52,7 +52,7 @@ export class Traffic {
   readonly #fleet: Fleet;
   readonly #services = new Map<Service, Upstream>();
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 400 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 400, maxFreeSockets: 20 });
   relay!: Relay;
   #number = 0;
 

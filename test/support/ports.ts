@@ -6,11 +6,16 @@ import { firstBusy, portsFrom } from "../../local/ports.ts";
 const FIRST = 10_000;
 const LAST = 32_000;
 
-/** A port that was free a moment ago, and that only somebody who asks for this very one takes meanwhile. */
+/** Nobody listens yet where whoever asked first will. */
+const given = new Set<number>();
+
+/** A port that was free a moment ago, that this process was not given before, and that only somebody who asks for this very one takes meanwhile. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = randomInt(FIRST, LAST);
-    if (await canListen(port)) return port;
+    if (given.has(port) || !(await canListen(port))) continue;
+    given.add(port);
+    return port;
   }
   throw new Error("no free port");
 }
