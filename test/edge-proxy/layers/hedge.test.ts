@@ -86,6 +86,20 @@ describe("a request that takes longer than most", () => {
     expect([outcome, attempts]).toEqual(["first", 1]);
   });
 
+  it("and still waits when others have filled the spent budget again is copied then", async () => {
+    const pace = { ...newPace(), delayMs: 20, tokens: 0 };
+    const memory = newMemory("i1");
+    memory.paces.set("r", pace);
+    const call = callWith({}, { memory, request: new Request("http://x/") });
+    let sent = 0;
+    const answer = layer((one) => (++sent === 1 ? after(1000, "first") : after(1, "copy"))(one))(call);
+    await pause(30);
+    expect(sent).toBe(1);
+    pace.tokens = 1;
+    expect(await (await answer).text()).toBe("copy");
+    expect([sent, pace.tokens, call.hedges]).toEqual([2, 0, 1]);
+  });
+
   it("that fails twice is said to have been where it failed first", async () => {
     const at =
       (endpoint: number, then: Handler): Handler =>

@@ -75,15 +75,21 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
   };
 
   run(call);
-  const timer = setTimeout(() => {
-    if (over || !take()) return;
+  const late = (): void => {
+    if (over) return;
+    if (!take()) {
+      // Who came a little late first has spent the budget on little. Who still waits when there is leave again gains the most by a copy.
+      timer = setTimeout(late, delayMs);
+      return;
+    }
     call.attempts++;
     call.hedges++;
     const copy: Call = { ...runners[0]!.call, headers: new Headers(call.headers), place, attempts: call.attempts };
     countTry(copy);
     // What the copy sets off further down is not copied once more.
     void passOn(copy, 0).then(() => over || run(copy));
-  }, delayMs);
+  };
+  let timer = setTimeout(late, delayMs);
   try {
     const result = await settled.promise;
     for (const runner of runners) if (runner !== result.by) runner.stop.abort(OUTRUN);
