@@ -15,7 +15,7 @@ export default defineConfig({
           // Vitest's default is one fewer than there are cores.
           maxWorkers: 2,
           include: [
-            "test/{mesh,cli,client,conformance,attacks,faults,local,edge-proxy,dashboard,toolchain,bench}/**/*.test.ts",
+            "test/{mesh,cli,client,conformance,attacks,faults,local,edge-proxy,workers,dashboard,toolchain,bench}/**/*.test.ts",
           ],
           setupFiles: ["test/support/seed.ts"],
           // Property tests and processes of the CLI compute for seconds; on a busy machine for several.

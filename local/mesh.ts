@@ -257,6 +257,7 @@ export async function workersOf({
             TRUST_DOMAIN: meshDomain,
             CERTIFICATES: (control.certificates ?? []).join(","),
             EDGE_ADDRESSES: "127.0.0.1",
+            CLIENT_ADDRESS: clientAddress,
             HOST_PRESERVING: bindingsOf(keptByAll(edges)),
             ALLOW_RESERVED: String(allowReserved),
             ...exporting,

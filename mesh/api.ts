@@ -280,6 +280,7 @@ export type ApiProblem = {
   readonly status: number;
   readonly code:
     | "unauthorized"
+    | "too-many-guesses"
     | "forbidden"
     | "not-found"
     | "invalid-request"

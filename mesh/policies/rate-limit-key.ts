@@ -1,6 +1,6 @@
 /** By what a limit tells calls apart: one bucket for each value. Calls that have not got it share one bucket, that of the empty text. */
-import ipaddr from "ipaddr.js";
 import { type Asked, type Claims, claimTexts } from "./authorize-clause.ts";
+import { networkOf } from "../client-network.ts";
 import { cookieValues } from "./session.ts";
 
 export type KeyPart =
@@ -58,17 +58,6 @@ export function keyReader(part: KeyPart): (call: Keyed) => string {
     default:
       throw new Error(`unknown key ${String((part satisfies never as KeyPart).type)}`);
   }
-}
-
-function networkOf(client: string, v4: number, v6: number): string {
-  if (!ipaddr.isValid(client)) return client;
-  // An IPv4 address in IPv6's clothes is the IPv4 address.
-  const address = ipaddr.process(client);
-  const isFour = address.kind() === "ipv4";
-  const bits = isFour ? v4 : v6;
-  if (bits === (isFour ? 32 : 128)) return address.toString();
-  const network = isFour ? ipaddr.IPv4 : ipaddr.IPv6;
-  return `${network.networkAddressFromCIDR(`${address.toString()}/${bits}`).toString()}/${bits}`;
 }
 
 /** A list of texts is one value. */

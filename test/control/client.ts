@@ -12,13 +12,18 @@ export const send = (path: string, init: RequestInit = {}): Promise<Response> =>
   );
 
 /** The same, with other bindings: a KV that fails, another secret. */
-export const sendWith = async (over: Partial<Env>, path: string, init: RequestInit = {}): Promise<Response> => {
+export const sendWith = async (
+  over: Partial<Env>,
+  path: string,
+  init: RequestInit = {},
+  isolate = control,
+): Promise<Response> => {
   const request = new Request(`http://control${path}`, {
     ...init,
     headers: { ...authorized, ...(init.headers as object) },
   });
   const ctx = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
-  return control.fetch(request as Request<unknown, IncomingRequestCfProperties>, { ...env, ...over }, ctx as never);
+  return isolate.fetch(request as Request<unknown, IncomingRequestCfProperties>, { ...env, ...over }, ctx as never);
 };
 
 export const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({

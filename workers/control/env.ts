@@ -32,6 +32,8 @@ export type Bindings = {
   readonly ALLOW_RESERVED?: string;
   /** A secret: the private Ed25519 key, as a JWK, by which snapshots are signed. Without it they are not. */
   readonly SNAPSHOT_KEY?: string;
+  /** As edges have it; without it, nobody knows who guesses. */
+  readonly CLIENT_ADDRESS?: string;
   /** A secret, 16 characters or more. Without it control answers no one. */
   readonly CONTROL_TOKEN?: string;
 } & OtlpVars;

@@ -8,6 +8,7 @@ import { labelName, objectName } from "../../mesh/resources/parts.ts";
 import type { Tell } from "./audit.ts";
 import type { Caller } from "./auth.ts";
 import { config, type Env, fleet, identities, trustDomainOf } from "./env.ts";
+import { shutOut, sourceOf, wrongSecret } from "./guesses.ts";
 import { identityView } from "./identity-view.ts";
 import { publishIdentity } from "./publish.ts";
 import { answer, Refusal } from "./refusal.ts";
@@ -74,9 +75,15 @@ export async function rotateKeys(request: Request, env: Env, _caller: Caller, te
  */
 export async function token(request: Request, env: Env): Promise<Response> {
   const secret = /^bearer +(\S+) *$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-  const [, namespace = "", name = ""] = /^([a-z0-9-]+)\.([a-z0-9.-]+)\.[\w-]+$/.exec(secret) ?? [];
-  const issued = await identities(env).issue(trustDomainOf(env), namespace, name, await digest(secret));
+  const [, namespace = "", name = ""] = /^([a-z0-9-]{1,63})\.([a-z0-9.-]{1,253})\.[\w-]+$/.exec(secret) ?? [];
+  const source = sourceOf(request, env, `workload ${namespace}/${name}`);
+  const refused = shutOut(env, source);
+  if (refused) return refused;
+  const hash = await digest(secret);
+  const issued = await identities(env).issue(trustDomainOf(env), namespace, name, hash);
   if (issued === undefined) {
+    const tooMany = secret === "" ? undefined : wrongSecret(env, source, hash);
+    if (tooMany) return tooMany;
     const detail = "Send the header `Authorization: Bearer <secret>` with the workload's bootstrap secret.";
     return answer("unauthorized", { detail }, { headers: { "www-authenticate": "Bearer" } });
   }

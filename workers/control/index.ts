@@ -6,6 +6,7 @@ import { type Caller, callerOf } from "./auth.ts";
 import { page, PATHS } from "./dashboard.ts";
 import type { Bindings, Env } from "./env.ts";
 import { exportMetrics } from "./export.ts";
+import { sourceOf } from "./guesses.ts";
 import { keySet, token } from "./identity.ts";
 import { newMemory } from "./memory.ts";
 import { mendIdentity, publish } from "./publish.ts";
@@ -20,9 +21,12 @@ const app = new Hono<Hosted>();
 /** In the audit log, whoever has brought no good secret is nobody, and what was asked for stands there only if it took one of its own. */
 function counted({ env, req, executionCtx }: Context<Hosted>, response: Response): Response {
   const action = req.path === "/session" ? "session" : req.path === "/v1/identity/token" ? "identity/token" : "";
-  if (response.status === 401) countDenied(env, { who: "", role: "", action }, (work) => executionCtx.waitUntil(work));
+  if (response.status === 401 || response.status === 429)
+    countDenied(env, { who: "", role: "", action }, (work) => executionCtx.waitUntil(work));
   return response;
 }
+
+const operator = ({ env, req }: Context<Hosted>) => sourceOf(req.raw, env, "operator");
 
 app.use(async (context, next) => {
   await next();
@@ -39,17 +43,17 @@ app.post("/session", async (context) => {
   const { req, env } = context;
   const opened = await openSession(
     req.raw,
-    (authorization) => callerOf(authorization, env),
-    (code) => tokenBehind(code, env),
+    (authorization) => callerOf(authorization, env, operator(context)),
+    (code) => tokenBehind(code, env, operator(context)),
   );
   return counted(context, opened);
 });
 app.delete("/session", (context) => closeSession(context.req.raw));
 app.get("/v1/session", (context) =>
-  readSession(context.req.raw, (authorization) => callerOf(authorization, context.env)),
+  readSession(context.req.raw, (authorization) => callerOf(authorization, context.env, operator(context))),
 );
 app.use(async (context, next) => {
-  const caller = await callerOf(authorizationOf(context.req.raw), context.env);
+  const caller = await callerOf(authorizationOf(context.req.raw), context.env, operator(context));
   if (caller instanceof Response) return counted(context, caller);
   context.set("caller", caller);
   return next();

@@ -5,6 +5,7 @@ import type { Pointer } from "../../mesh/api.ts";
 import type { Memo } from "../../mesh/compile/memo.ts";
 import type { Encoded } from "../../mesh/published.ts";
 import type { Resource } from "../../mesh/resources/resource.ts";
+import type { Guesses } from "../../mesh/guesses.ts";
 import type { MeshIdentity } from "../../mesh/identity.ts";
 
 /** What snapshots are to say of identities. It changes seldom, and every apply needs it. */
@@ -23,6 +24,8 @@ export type Memory = {
   tokens: { readonly at: number; readonly list: readonly StoredToken[] } | undefined;
   /** Attempts that were not let in, by caller and thing, until the log is told; and until when a request waits to tell it. */
   readonly denied: { readonly attempts: Map<string, DeniedAttempt>; tellingUntil: number };
+  /** Wrong secrets of late, by whom they came from. */
+  readonly guesses: Guesses;
   /** The last one that was seen: to be used only if `isNewest` says so before anything comes of it. */
   identity: IdentityView;
   /** Of the epoch that was last asked for. Ten thousand routes take half a second to compile. */
@@ -36,6 +39,7 @@ export const newMemory = (): Memory => ({
   compiled: undefined,
   tokens: undefined,
   denied: { attempts: new Map(), tellingUntil: 0 },
+  guesses: new Map(),
   identity: { version: "", identity: undefined },
   statuses: undefined,
   written: undefined,

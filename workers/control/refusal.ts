@@ -4,6 +4,7 @@ import type { Problem } from "../../mesh/problem.ts";
 
 const KINDS: Readonly<Record<ApiProblem["code"], { readonly status: number; readonly title: string }>> = {
   unauthorized: { status: 401, title: "A valid token is required" },
+  "too-many-guesses": { status: 429, title: "Too many wrong secrets were sent" },
   forbidden: { status: 403, title: "This token's role does not allow this" },
   "not-found": { status: 404, title: "Not found" },
   "invalid-request": { status: 400, title: "The request is malformed" },

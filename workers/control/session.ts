@@ -31,12 +31,12 @@ export function authorizationOf(request: Request): string | null {
 export async function openSession(
   request: Request,
   callerOf: (authorization: string) => Promise<Caller | Response>,
-  tokenBehind: (code: string) => Promise<string | undefined>,
+  tokenBehind: (code: string) => Promise<string | Response>,
 ): Promise<Response> {
   if (!isOfPage(request)) return notOfPage();
   const given = await bodyOf(request, signIn);
   const token = "token" in given ? given.token : await tokenBehind(given.code);
-  if (token === undefined) return answer("unauthorized", { detail: "This code was used already, or is too old." });
+  if (token instanceof Response) return token;
   const caller = await callerOf(`Bearer ${token}`);
   return caller instanceof Response ? caller : answerWith(request, encodeURIComponent(token), DAY_S);
 }

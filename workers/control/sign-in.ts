@@ -7,7 +7,8 @@ import type { SignInResponse } from "../../mesh/api.ts";
 import { hexOf } from "../../mesh/hex.ts";
 import { digest } from "./auth.ts";
 import { config, type Env } from "./env.ts";
-import { Refusal } from "./refusal.ts";
+import { shutOut, type Source, wrongSecret } from "./guesses.ts";
+import { answer, Refusal } from "./refusal.ts";
 import { authorizationOf } from "./session.ts";
 
 const GOOD_MS = 60_000;
@@ -25,10 +26,16 @@ export async function makeSignIn(request: Request, env: Env): Promise<Response> 
   return Response.json({ code, expiresInMs: GOOD_MS } satisfies SignInResponse);
 }
 
-/** The token behind a code, which is used up by this; undefined for one that is unknown, used or too old. */
-export async function tokenBehind(code: string, env: Env): Promise<string | undefined> {
-  const sealed = await config(env).takeSignIn(await hashOf(code), Date.now());
-  if (!sealed) return undefined;
+/** The token behind a code, which is used up by this; or the refusal of one that is unknown, used or too old. */
+export async function tokenBehind(code: string, env: Env, source: Source): Promise<string | Response> {
+  const refused = shutOut(env, source);
+  if (refused) return refused;
+  const hash = await hashOf(code);
+  const sealed = await config(env).takeSignIn(hash, Date.now());
+  if (!sealed) {
+    const detail = "This code was used already, or is too old.";
+    return wrongSecret(env, source, hash) ?? answer("unauthorized", { detail });
+  }
   const token = await crypto.subtle.decrypt({ name: "AES-GCM", iv: NO_IV }, await keyOf(code, "decrypt"), sealed);
   return new TextDecoder().decode(token);
 }

@@ -4,7 +4,8 @@ import { isRecord } from "../../mesh/canonical.ts";
 import { type Grain, parseGrain } from "../../mesh/grain.ts";
 import { type OtlpDestination, otlpDestination, type OtlpVars } from "../../mesh/telemetry/otlp-destination.ts";
 import type { Ingress } from "./ingress.ts";
-import { platformFacts } from "./platform-facts.ts";
+import { clientAddress } from "../client-address.ts";
+import { platformFacts } from "../platform-facts.ts";
 
 export type Vars = {
   readonly MESH_DOMAIN: string;
@@ -58,7 +59,7 @@ export function deploymentOf(vars: Vars): Deployment {
   const port = Number(vars.LISTENER_PORT);
   const trustedProxies = Number(vars.TRUSTED_PROXIES) || 0;
   const certificates = JSON.parse(vars.CLIENT_CERTIFICATES || "null") as Certificates | null;
-  const isAddress = /^[\d.]+$|:/.test(address);
+  const addressOf = clientAddress(address);
   return {
     lookEveryMs: Number(vars.LOOK_EVERY_MS),
     reportEveryMs: Number(vars.REPORT_EVERY_MS),
@@ -76,22 +77,10 @@ export function deploymentOf(vars: Vars): Deployment {
         workload: workloadIn(props) || (certificates ? workloadOf(certificates, platformFacts(request)) : ""),
         domain,
         trustedProxies,
-        client: isAddress ? address : address === PEER ? peerOf(request) : (request.headers.get(address) ?? ""),
+        client: addressOf(request),
       };
     },
   };
-}
-
-const PEER = "peer";
-
-/** workerd says `address:port`, on sockets that take no facts from a header. An IPv4 peer of a socket for both comes as an IPv6 address. */
-function peerOf(request: Request): string {
-  const peer = platformFacts(request)?.clientIp;
-  if (typeof peer !== "string") return "";
-  return peer
-    .replace(/:\d+$/, "")
-    .replace(/^\[(.*)\]$/, "$1")
-    .replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 /** Telemetry that is set up wrongly keeps no traffic up. */

@@ -19,7 +19,7 @@ import { OVERLOADED_RETRY_MS } from "./layers/low-priority.ts";
 import { type Active, type Isolate, newIsolate } from "./isolate.ts";
 import type { Outside } from "./layer.ts";
 import { collectorOf } from "../../mesh/telemetry/collector.ts";
-import { platformFacts } from "./platform-facts.ts";
+import { platformFacts } from "../platform-facts.ts";
 import { deny } from "./proxy.ts";
 import { exporter } from "./export.ts";
 import { write } from "./lines.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { platformFacts } from "../../workers/edge-proxy/platform-facts.ts";
+import { platformFacts } from "../../workers/platform-facts.ts";
 
 it("facts that cannot be read are none: a client may have made them up", () => {
   const unreadable = {
