@@ -1,8 +1,11 @@
 /** Workloads on real workerd: who is believed, for how long, and what services are told. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SecretResponse, TokenResponse } from "../../mesh/api.ts";
 import { ask } from "../support/http.ts";
+import { missingInPython, PYTHON } from "../support/programs.ts";
 import { serves, type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream as startUpstream } from "../support/upstream.ts";
 
@@ -100,6 +103,59 @@ it("tells a service who calls it, in a token that is no use to anyone else", asy
   expect((await call("cart.shop", { "selvedge-token": asserted })).status).toBe(401);
   await expect(jwtVerify(await token(web), await keys(), { audience: CART })).rejects.toThrow("aud");
   expect(upstream.received.at(-1)?.headers["selvedge-token"]).toBeUndefined();
+});
+
+describe("the docs' example", () => {
+  const docs = readFileSync(new URL("../../docs/identity.md", import.meta.url), "utf8");
+  /** The one block of a language, about this mesh. */
+  const example = (language: string): string =>
+    docs
+      .split(`\`\`\`${language}\n`)[1]!
+      .split("```")[0]!
+      .replaceAll("https://control.example", `http://127.0.0.1:${mesh.control.port}`)
+      .replaceAll("spiffe://mesh.internal", "spiffe://mesh.localhost");
+  /** What the program prints: whom the token in its environment names, or why it does not. */
+  const said = (program: string, args: readonly string[], bearer: string): Promise<string> =>
+    new Promise((resolve) => {
+      const running = execFile(program, args, { env: { ...process.env, TOKEN: bearer } }, (_, out) =>
+        resolve(out.trim()),
+      );
+      running.on("error", () => resolve(`cannot run ${program}`));
+    });
+  const nodejs = (bearer: string) => {
+    const [first, ...rest] = example("js").split("\n");
+    const code = `${first}
+      const request = { headers: { "selvedge-caller": process.env.TOKEN } };
+      try { ${rest.join("\n")}; console.log(payload.sub); } catch (error) { console.log(error.name); }`;
+    return said(process.execPath, ["--input-type=module", "-e", code], bearer);
+  };
+  const python = (bearer: string) => {
+    const code = `import os, jwt
+class request: headers = {"selvedge-caller": os.environ["TOKEN"]}
+try:
+${example("python").replace(/^/gm, "  ")}
+  print(claims["sub"])
+except jwt.PyJWTError as error: print(type(error).__name__)`;
+    return said(PYTHON, ["-c", code], bearer);
+  };
+  const tokens = async () => {
+    await call("cart.shop", { "selvedge-token": await token(web) });
+    return [told(), await token(web)] as const;
+  };
+
+  it("for Node takes what the service got, and no token that is for another", async () => {
+    const [asserted, other] = await tokens();
+    expect([await nodejs(asserted), await nodejs(other)]).toEqual([WEB, "JWTClaimValidationFailed"]);
+  });
+
+  const why = missingInPython("jwt", "cryptography");
+  it.skipIf(why !== undefined)(
+    `for Python takes what the service got, and no token that is for another ${why ?? ""}`,
+    async () => {
+      const [asserted, other] = await tokens();
+      expect([await python(asserted), await python(other)]).toEqual([WEB, "InvalidAudienceError"]);
+    },
+  );
 });
 
 it("carries the chain of callers, and believes it from the service alone that was called", async () => {
