@@ -40,7 +40,8 @@ const LAYERS: Readonly<Record<Policy["kind"], (layer: Raw, backends: number) => 
     [origins, methods, headers, expose].every(isTexts) && isPositive(maxAgeSeconds),
   authenticate: ({ required, providers }) =>
     typeof required === "boolean" && Array.isArray(providers) && providers.every(isProvider),
-  assert: ({ trustDomain, service }) => typeof trustDomain === "string" && typeof service === "string",
+  assert: ({ trustDomain, service, sign }) =>
+    typeof trustDomain === "string" && typeof service === "string" && (sign === undefined || sign === true),
   authorize: ({ groups, mirrors = [] }, backends) =>
     isAuthorization(groups) &&
     Array.isArray(mirrors) &&

@@ -141,8 +141,8 @@ export type Policy =
   | ({ readonly kind: "request-limits" } & RequestLimits)
   | ({ readonly kind: "cors" } & Cors)
   | ({ readonly kind: "authenticate" } & Authentication)
-  /** `service` is `name.namespace`: whom the assertion is for. */
-  | { readonly kind: "assert"; readonly trustDomain: string; readonly service: string }
+  /** `service` is `name.namespace`: whom the assertion is for. `sign`: each request is signed as well (RFC 9421). */
+  | { readonly kind: "assert"; readonly trustDomain: string; readonly service: string; readonly sign?: true }
   /** `mirrors`: what must admit the copies that go to a mirror, beyond what must admit the call. */
   | {
       readonly kind: "authorize";

@@ -102,10 +102,16 @@ export const authenticationPolicy = defineKind(
         jwtRules: z.array(jwtRule).max(32).default([]),
         /** Whether services are told, in a signed token for each of them alone, who calls them. */
         assertCaller: z.boolean().default(false),
+        /** Whether each request is signed along with that (RFC 9421), so that the assertion is of no use with another request. */
+        signRequests: z.boolean().default(false),
       })
       .refine(({ required, jwtRules, assertCaller }) => jwtRules.length > 0 || (assertCaller && !required), {
         path: ["jwtRules"],
         message: "must have a rule, unless the policy only wants services told who calls them",
+      })
+      .refine(({ assertCaller, signRequests }) => assertCaller || !signRequests, {
+        path: ["signRequests"],
+        message: "needs assertCaller: true, which tells the service whose request it is that is signed",
       }),
   },
 );

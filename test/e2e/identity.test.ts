@@ -5,6 +5,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SecretResponse, TokenResponse } from "../../mesh/api.ts";
 import { ask } from "../support/http.ts";
+import { verified } from "../support/message-signature.ts";
 import { missingInPython, PYTHON } from "../support/programs.ts";
 import { serves, type TestMesh, testMesh } from "../support/mesh.ts";
 import { type Upstream, upstream as startUpstream } from "../support/upstream.ts";
@@ -29,6 +30,11 @@ apiVersion: mesh.selvedge.dev/v1alpha1
 kind: AuthenticationPolicy
 metadata: {name: assertions, namespace: selvedge-system}
 spec: {targetRefs: [{group: mesh.selvedge.dev, kind: Mesh, name: mesh}], assertCaller: true}
+---
+apiVersion: mesh.selvedge.dev/v1alpha1
+kind: AuthenticationPolicy
+metadata: {name: signatures, namespace: shop}
+spec: {targetRefs: [{group: mesh.selvedge.dev, kind: Backend, name: cart}], assertCaller: true, signRequests: true}
 ---
 apiVersion: mesh.selvedge.dev/v1alpha1
 kind: AuthorizationPolicy
@@ -156,6 +162,50 @@ except jwt.PyJWTError as error: print(type(error).__name__)`;
       expect([await python(asserted), await python(other)]).toEqual([WEB, "InvalidAudienceError"]);
     },
   );
+});
+
+describe("a request's signature", () => {
+  const received = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
+    const all = { host: "cart.shop.mesh.localhost", "selvedge-token": await token(web), ...headers };
+    await ask({ port: mesh.edge, path, method, headers: all, ...(body !== undefined && { body }) });
+    return upstream.received.at(-1)!; // it was sent just now
+  };
+  const jwks = async () => {
+    const { body } = await ask({ port: mesh.control.port, path: "/.well-known/jwks.json" });
+    return (JSON.parse(body) as JSONWebKeySet).keys;
+  };
+
+  it.each<[string, string, Record<string, string>, string | undefined]>([
+    ["GET", "/", {}, undefined],
+    ["GET", "/a/b%20c?x=1&y=%2F", {}, undefined],
+    ["POST", "/orders", { "content-type": "text/plain", "content-digest": "sha-256=:AAAA:" }, "hello"],
+    ["GET", "/signed", { "signature-input": 'mine=("@method");created=1', signature: "mine=:AAAA:" }, undefined],
+    [
+      "GET",
+      "/forged",
+      { "signature-input": 'selvedge=("@method");created=1', signature: "selvedge=:AAAA:" },
+      undefined,
+    ],
+  ])("%s %s holds at the service, for this request alone", async (method, path, headers, body) => {
+    const got = await received(method, path, headers, body);
+    const keys = await jwks();
+    expect((await verified(got, "selvedge", keys))?.get("tag")).toBe("selvedge");
+    const otherwise = [
+      { ...got, method: "DELETE" },
+      { ...got, url: `${got.url}x` },
+      { ...got, headers: { ...got.headers, "selvedge-caller": await token(web) } },
+      { ...got, headers: { ...got.headers, "content-digest": "sha-256=:BBBB:", "content-type": "x/y" } },
+    ];
+    const covered = body === undefined ? otherwise.slice(0, 3) : otherwise;
+    expect(await Promise.all(covered.map((one) => verified(one, "selvedge", keys)))).toEqual(
+      covered.map(() => undefined),
+    );
+  });
+
+  it("is not made where no policy wants one", async () => {
+    await call("stock.store", { "selvedge-token": await token(cart), "selvedge-caller": told() });
+    expect(upstream.received.at(-1)?.headers["signature"]).toBeUndefined();
+  });
 });
 
 it("carries the chain of callers, and believes it from the service alone that was called", async () => {

@@ -59,6 +59,8 @@ export type Call = {
   readonly identity: Identity | undefined;
   /** The SPIFFE IDs through which the call came to its caller, the first one first. */
   readonly chain: readonly string[];
+  /** Each try is signed for its service; sign-request.ts. */
+  signed: boolean;
   /** Of the token that an AuthenticationPolicy accepted. */
   claims: Claims | undefined;
   /** The layer that decided without its state object, by its policy's declared fallback. */

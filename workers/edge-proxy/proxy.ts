@@ -150,6 +150,7 @@ export function proxy(routes: Matcher, pinned: Pointer): Proxy {
         identity,
         chain,
         claims: undefined,
+        signed: false,
         standIn: undefined,
         wouldDeny: false,
         stoodIn: undefined,

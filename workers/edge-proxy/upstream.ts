@@ -4,6 +4,7 @@ import { pick, weigh } from "../../mesh/policies/weighted.ts";
 import type { Backend, Endpoint } from "../../mesh/snapshot.ts";
 import { type Call, Denied, type Handler } from "./layer.ts";
 import { sending } from "./spans.ts";
+import { signRequest } from "./sign-request.ts";
 import { sentBody, watchBodies } from "./sent-body.ts";
 
 export function upstream(backend: Backend): Handler {
@@ -32,6 +33,7 @@ function sayTimeLeft({ deadline, headers, outside, request }: Call): void {
 
 async function send(endpoint: Endpoint, call: Call): Promise<Response> {
   sayTimeLeft(call);
+  if (call.signed) await signRequest(call, endpoint.kind === "binding" ? call.path : endpoint.path + call.path);
   const { body, broken } = sentBody(call);
   const signal = call.signal && broken ? AbortSignal.any([call.signal, broken]) : (call.signal ?? broken);
   const init: RequestInit = {

@@ -38,6 +38,7 @@ export function callWith(
     identity: undefined,
     chain: [],
     claims: undefined,
+    signed: false,
     standIn: undefined,
     wouldDeny: false,
     stoodIn: undefined,

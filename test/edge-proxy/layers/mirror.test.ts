@@ -55,6 +55,12 @@ describe("a mirror", () => {
     expect(new Headers(sent[0]?.init.headers).get("x-a")).toBe("1");
   });
 
+  it("gets no assertion that was made to the primary's service", async () => {
+    const { sent, call } = await pass(new Request("http://shop.example/", { headers: { "selvedge-caller": "a.b.c" } }));
+    expect(new Headers(sent[0]?.init.headers).has("selvedge-caller")).toBe(false);
+    expect(call.headers.get("selvedge-caller")).toBe("a.b.c");
+  });
+
   it.each([
     [0, 1],
     [0.24, 1],

@@ -1,9 +1,9 @@
-import { type CryptoKey, importJWK, type JWK, SignJWT } from "jose";
+import { SignJWT } from "jose";
 import { ASSERTION_MS, issuerOf, serviceAudience } from "../../../mesh/identity.ts";
 import { MESH_HEADERS } from "../../../mesh/headers.ts";
 import type { Call, MakeLayer } from "../layer.ts";
-import { remember, STATE_TIMEOUT_MS } from "../memory.ts";
-import { within } from "../within.ts";
+import { edgeKey } from "../edge-key.ts";
+import { remember } from "../memory.ts";
 
 /** Signing takes a tenth of a millisecond: an assertion serves as many calls as come in the half of its time. */
 const KEPT_MS = ASSERTION_MS / 2;
@@ -13,9 +13,10 @@ const KEPT_MS = ASSERTION_MS / 2;
  * the call goes on unsaid, and a service that insists refuses it.
  */
 export const assert: MakeLayer<"assert"> =
-  ({ trustDomain, service }) =>
+  ({ trustDomain, service, sign = false }) =>
   (next) =>
   (call) => {
+    call.signed = sign;
     const { assertions } = call.outside.memory;
     const about = `${service} ${call.identity?.spiffe ?? ""} ${call.chain.join(" ")}`;
     const known = assertions.get(about);
@@ -43,18 +44,14 @@ async function afterSigning(
 }
 
 async function signed({ identity, chain, outside }: Call, trustDomain: string, audience: string): Promise<string> {
-  const { memory, now } = outside;
-  if (memory.edgeKey === undefined || now() >= memory.edgeKey.until)
-    memory.edgeKey = await within(outside.edgeKey(), STATE_TIMEOUT_MS);
-  if (memory.edgeKey === undefined) throw new Error("the mesh has no key yet");
-  const { key } = memory.edgeKey;
-  const issuedAt = Math.floor(now() / 1000);
+  const { jwk, key } = await edgeKey(outside);
+  const issuedAt = Math.floor(outside.now() / 1000);
   const token = new SignJWT({ ...(chain.length > 0 && { chain: [...chain] }) })
-    .setProtectedHeader({ alg: String(key.alg), kid: String(key.kid), typ: "JWT" })
+    .setProtectedHeader({ alg: String(jwk.alg), kid: String(jwk.kid), typ: "JWT" })
     .setIssuer(issuerOf(trustDomain))
     .setAudience(audience)
     .setIssuedAt(issuedAt)
     .setExpirationTime(issuedAt + ASSERTION_MS / 1000);
   if (identity) token.setSubject(identity.spiffe);
-  return token.sign((await importJWK(key as JWK)) as CryptoKey);
+  return token.sign(key);
 }

@@ -1,3 +1,4 @@
+import { MESH_HEADERS } from "../../../mesh/headers.ts";
 import type { Backend } from "../../../mesh/snapshot.ts";
 import { copyOfBody } from "../body.ts";
 import type { Call, MakeLayer } from "../layer.ts";
@@ -45,12 +46,15 @@ async function sendCopy<T>(
   const copy: Call = {
     ...call,
     headers: new Headers(call.headers),
+    signed: false,
     place: {},
     signal: expiry.signal,
     progress: { sent: false },
     recording: undefined,
     step: undefined,
   };
+  // Made for the primary service alone: whoever has it could show it there.
+  copy.headers.delete(MESH_HEADERS.caller);
   try {
     return await read(await send({ ...copy, body: await body() }));
   } finally {
