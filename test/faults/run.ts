@@ -18,6 +18,8 @@ export type Verdict = {
 const WELL_WITHIN_MS = 15_000;
 const APPLY_EVERY_MS = 2000;
 const CALM_MS = 1000;
+/** What was judged is judged again beside what comes after it, as far back as one thing can follow from another. */
+const REMEMBERED_MS = 30_000;
 
 export class Run {
   readonly #fleet: Fleet;
@@ -48,7 +50,7 @@ export class Run {
 
   /** One scenario, and what is wrong after it. */
   async judge({ name, run }: Scenario): Promise<Verdict> {
-    const from = this.#traffic.asked.length;
+    const from = this.#traffic.sent;
     const stage: Stage = {
       fleet: this.#fleet,
       traffic: this.#traffic,
@@ -60,8 +62,10 @@ export class Run {
     await run(stage);
     const { wellAfterMs, wrong } = await this.#wellAgain(Date.now());
     await pause(CALM_MS);
-    const requests = this.#traffic.asked.length - from;
-    return { name, requests, wellAfterMs, violations: [...wrong, ...(await this.#violations())] };
+    const requests = this.#traffic.sent - from;
+    const violations = [...wrong, ...(await this.#violations())];
+    this.#traffic.forget(Date.now() - REMEMBERED_MS);
+    return { name, requests, wellAfterMs, violations };
   }
 
   /** Ends the traffic, and judges what was under way. */

@@ -44,8 +44,10 @@ export type Arrived = {
 };
 
 export class Traffic {
-  readonly asked: Asked[] = [];
-  readonly arrived: Arrived[] = [];
+  asked: Asked[] = [];
+  arrived: Arrived[] = [];
+  /** How often clients asked. */
+  sent = 0;
   /** What services are told to do, besides answering. */
   shakyFails = false;
   readonly lives = new Map<EdgeName, number>();
@@ -114,6 +116,7 @@ export class Traffic {
       epoch: 0,
     };
     this.asked.push(one);
+    this.sent++;
     const post = service === "pay" || service === "once";
     const late = new Promise<never>((_resolve, reject) => {
       setTimeout(() => reject(new Error("late")), PATIENCE_MS).unref();
@@ -137,6 +140,19 @@ export class Traffic {
     }
     one.ended = Date.now();
     return one;
+  }
+
+  /**
+   * Leaves out what was asked before that time and has ended, and its arrivals: of hours of traffic, a judgement of all of it takes so long
+   * that services in this process answer late. A request and its repetition stay together.
+   */
+  forget(before: number): void {
+    const first = (id: string): string => id.replace(/-again$/, "");
+    const kept = new Set(
+      this.asked.flatMap(({ id, at, ended }) => (ended === undefined || at >= before ? [first(id)] : [])),
+    );
+    this.asked = this.asked.filter(({ id }) => kept.has(first(id)));
+    this.arrived = this.arrived.filter(({ id }) => kept.has(first(id)));
   }
 
   /** Until every request has ended. */
