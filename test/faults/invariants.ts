@@ -115,7 +115,8 @@ export const INVARIANTS: readonly Invariant[] = [
     broken: (account) =>
       account.asked.flatMap((one) => {
         if (wasCut(one, account)) return [];
-        if (one.status === undefined) return [`${one.id} had no answer from ${one.edge}, which was well`];
+        if (one.status === undefined)
+          return [`${one.id} had no answer (${one.broke ?? "?"}) from ${one.edge}, which was well`];
         const tookMs = one.ended! - one.at;
         return tookMs > REQUEST_MS + LATE_MS ? [`${one.id} took ${tookMs} ms`] : [];
       }),
