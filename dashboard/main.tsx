@@ -106,7 +106,8 @@ function Dashboard() {
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
   });
-  useEffect(() => void (document.title = `${place.query["name"] ?? place.view} · Selvedge`), [place.view]);
+  const title = `${place.query["name"] ?? place.view} · Selvedge`;
+  useEffect(() => void (document.title = title), [title]);
 
   const signOut = async (): Promise<void> => {
     await ask("DELETE", "/session");

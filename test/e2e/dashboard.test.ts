@@ -101,7 +101,7 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await sees("#wrong", "Nothing. Services answer, breakers are closed, edges run epoch 1.");
     await page.reload();
     await sees("h1", "Overview");
-    expect(await page.title()).toBe("overview · Selvedge");
+    await expect.poll(() => page.title()).toBe("overview · Selvedge");
   });
 
   it("shows who calls whom, and more of one when it is asked", async () => {
@@ -185,7 +185,7 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await page.keyboard.press("5");
     await sees("h1", "Edges");
     await sees("tr", /edge.*local.*3.*synced.*kv/);
-    expect(await page.locator(".command code").innerText()).toBe("selvedge proxy-status");
+    await expect.poll(() => page.locator(".command code").innerText()).toBe("selvedge proxy-status");
   });
 
   it("keeps what it shows in the URL, and does by key what it does by hand", async () => {
@@ -199,11 +199,11 @@ describe.skipIf(why)(`the dashboard${why ? ` (${why})` : ""}`, () => {
     await sees(".live", "paused");
     await sees(".ranges [aria-current]", "15m");
     await expect.poll(() => page.locator("[data-row]").allInnerTexts()).toEqual([expect.stringContaining("payments")]);
-    expect(await theme()).not.toBe(light);
+    await expect.poll(theme).not.toBe(light);
     for (const key of ["t", "p", "["]) await page.keyboard.press(key);
     await sees(".live", "live");
     expect(page.url()).toMatch(/#\/services\?range=5m&find=pay$/);
-    expect(await theme()).toBe(light);
+    await expect.poll(theme).toBe(light);
     await page.goBack();
     await sees(".ranges [aria-current]", "15m");
   });
