@@ -31,6 +31,17 @@ it("each try is signed anew, with the caller's own signatures beside; the key is
   expect(asked()).toBe(1);
 });
 
+it.each([
+  ["/a b/%2f?x=1&y=z y", "/a%20b/%2f?x=1&y=z%20y"],
+  ["/a/../b", "/b"],
+  ["//other.test/a?", "//other.test/a"],
+])("what is signed of %s is how it is sent", async (target, sent) => {
+  const { call, keys } = await signing();
+  await signRequest(call, target);
+  const headers = Object.fromEntries(call.headers);
+  expect(await verified({ method: "GET", url: sent, headers }, "selvedge", keys)).toBeDefined();
+});
+
 it("without a key the try goes on unsigned, and the answer says so", async () => {
   for (const edgeKey of [async () => undefined, () => Promise.reject(new Error("away"))]) {
     const call = callWith({ now: () => NOW, edgeKey });

@@ -7,11 +7,11 @@ import type { Call } from "./layer.ts";
 const COVERED = [MESH_HEADERS.caller, "content-digest", "content-type"] as const;
 
 /**
- * Signs a try as it goes to the endpoint, `path` as the service gets it. Signatures of the caller's own stay beside it. Without the key
+ * Signs a try as it goes to the endpoint, `target` being path and query. Signatures of the caller's own stay beside it. Without the key
  * the try goes on unsigned, and a service that insists refuses it.
  */
-export async function signRequest(call: Call, path: string): Promise<void> {
-  const { headers, request, outside, search } = call;
+export async function signRequest(call: Call, target: string): Promise<void> {
+  const { headers, request, outside } = call;
   // A try before this one may have left its own.
   for (const name of ["signature-input", "signature"]) restore(headers, name, request.headers.get(name));
   try {
@@ -21,6 +21,8 @@ export async function signRequest(call: Call, path: string): Promise<void> {
       return value === null ? [] : [[name, value] as const];
     });
     const created = Math.floor(outside.now() / 1000);
+    // As fetch spells them: a rewrite may have put there what a URL cannot have as it is.
+    const { pathname: path, search } = new URL(`http://service${target}`);
     const signed = { method: request.method, path, search, fields };
     const { input, base } = signatureBase(signed, String(jwk.kid), created);
     const bytes = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new TextEncoder().encode(base));

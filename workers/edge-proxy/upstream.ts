@@ -33,7 +33,8 @@ function sayTimeLeft({ deadline, headers, outside, request }: Call): void {
 
 async function send(endpoint: Endpoint, call: Call): Promise<Response> {
   sayTimeLeft(call);
-  if (call.signed) await signRequest(call, endpoint.kind === "binding" ? call.path : endpoint.path + call.path);
+  const path = (endpoint.kind === "binding" ? "" : endpoint.path) + call.path + call.search;
+  if (call.signed) await signRequest(call, path);
   const { body, broken } = sentBody(call);
   const signal = call.signal && broken ? AbortSignal.any([call.signal, broken]) : (call.signal ?? broken);
   const init: RequestInit = {
@@ -51,11 +52,10 @@ async function send(endpoint: Endpoint, call: Call): Promise<Response> {
       const binding = call.outside.binding(endpoint.binding);
       if (!binding) throw new Denied({ cause: "no-endpoint" });
       call.progress.sent = true;
-      return await binding.fetch(`https://${call.host}${call.path}${call.search}`, init);
+      return await binding.fetch(`https://${call.host}${path}`, init);
     }
     if (endpoint.reserved && !call.outside.allowReserved) throw new Denied({ cause: "address-refused" });
     call.progress.sent = true;
-    const path = endpoint.path + call.path + call.search;
     const keeping = call.outside.hostPreserving(endpoint.origin);
     return keeping
       ? await keeping.fetch(`http://${call.host}${path}`, init)
