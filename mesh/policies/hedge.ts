@@ -64,9 +64,12 @@ export function answered(pace: Pace, hedge: Hedge, ms: number): void {
   pace.count = 0;
 }
 
-/** Takes leave to send one copy. */
-export function takeCopy(pace: Pace): boolean {
-  if (pace.tokens < 1) return false;
+/** The last copies are for those that have waited for two delays: noise makes many late by little, and would leave them none. */
+const KEPT = 3;
+
+/** Takes leave to send one copy, for a request that has waited for so many delays. */
+export function takeCopy(pace: Pace, delays = 2): boolean {
+  if (pace.tokens < (delays > 1 ? 1 : 1 + KEPT)) return false;
   pace.tokens--;
   return true;
 }

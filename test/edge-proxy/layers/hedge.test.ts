@@ -16,7 +16,7 @@ async function run(
   pace: Partial<Pace> = {},
 ) {
   const memory = newMemory("i1");
-  memory.paces.set("r", { ...newPace(), delayMs: 20, tokens: 1, ...pace });
+  memory.paces.set("r", { ...newPace(), delayMs: 20, tokens: 4, ...pace });
   const call = Object.assign(callWith({}, { memory, request }), more);
   const sent: (AbortSignal | undefined)[] = [];
   const claims: (string | null)[] = [];

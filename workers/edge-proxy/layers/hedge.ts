@@ -26,7 +26,7 @@ export const hedge: MakeLayer<"hedge"> = (policy) => (next) => async (call) => {
   }
   // The copy takes one of the tries that were to be passed on.
   await passOn(call, left - 1);
-  const response = await race(next, call, delayMs, () => takeCopy(pace));
+  const response = await race(next, call, delayMs, (delays) => takeCopy(pace, delays));
   answered(pace, policy, now() - began);
   return response;
 };
@@ -41,7 +41,7 @@ const mayCopy = (call: Call): boolean =>
 type Runner = { readonly call: Call; readonly stop: AbortController };
 type Result = { readonly by: Runner } & ({ readonly response: Response } | { readonly error: unknown });
 
-async function race(next: Handler, call: Call, delayMs: number, take: () => boolean): Promise<Response> {
+async function race(next: Handler, call: Call, delayMs: number, take: (delays: number) => boolean): Promise<Response> {
   const { place } = call;
   const runners: Runner[] = [];
   let running = 0;
@@ -75,9 +75,10 @@ async function race(next: Handler, call: Call, delayMs: number, take: () => bool
   };
 
   run(call);
+  let delays = 0;
   const late = (): void => {
     if (over) return;
-    if (!take()) {
+    if (!take(++delays)) {
       // Who came a little late first has spent the budget on little. Who still waits when there is leave again gains the most by a copy.
       timer = setTimeout(late, delayMs);
       return;
